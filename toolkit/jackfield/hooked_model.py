@@ -1,0 +1,233 @@
+"""A transformer whose every site can be read and changed, for the length of one call."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from jackfield.errors import InterventionError, SiteError, TaskError
+from jackfield.interventions import Intervention
+from jackfield.sites import Gate, Kind, Site
+from jackfield.token_batch import PaddingSide, TokenBatch
+from jackfield.wiring import ModelShape
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+__all__ = ["CachedRun", "HookedModel", "ModelIdentity"]
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What makes two loaded models the same: name, architecture, dtype and digests of weights and tokenizer."""
+
+    name: str
+    architecture: str
+    dtype: str
+    weights: str
+    tokenizer: str
+
+
+@dataclass(frozen=True, eq=False)
+class CachedRun:
+    """What a forward pass produced: ``logits [batch, column, d_vocab]`` and the activations that were asked for."""
+
+    logits: Float[Tensor, "batch column d_vocab"]
+    activations: Mapping[Site, Tensor]
+
+    def __getitem__(self, site: Site | str) -> Tensor:
+        """The activation of ``site``, with the axes that ``site.axes`` names."""
+        wanted = Site.parse(site) if isinstance(site, str) else site
+        if wanted in self.activations:
+            return self.activations[wanted]
+        if wanted.head is not None and wanted.all_heads in self.activations:
+            return self.activations[wanted.all_heads].select(wanted.kind.axes.index("head"), wanted.head)
+        raise SiteError(f"{wanted} was not cached; cached are {', '.join(map(str, self.activations)) or 'no sites'}")
+
+
+class HookedModel:
+    """A decoder behind a small face: run it, read its sites, change its sites.
+
+    Every call is scoped: when it returns or raises, the model carries no hook and its gates are as before.
+    Get one from :func:`jackfield.load_model`, which also checks that it keeps these promises.
+
+    Parameters
+    ----------
+    bridge
+        The TransformerLens bridge that holds the network.
+    tokenizer
+        The model's own tokenizer; used exactly as Hugging Face uses it, special tokens included.
+    identity
+        Name and digests, which travel into every result.
+    """
+
+    def __init__(self, bridge: TransformerBridge, tokenizer: Any, identity: ModelIdentity) -> None:
+        self._bridge = bridge
+        self._tokenizer = tokenizer
+        self.identity = identity
+        config: Any = bridge.cfg
+        self.shape = ModelShape(
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            n_key_value_heads=config.n_key_value_heads or config.n_heads,
+            d_model=config.d_model,
+            d_head=config.d_head,
+            d_vocab=config.d_vocab,
+            n_ctx=config.n_ctx,
+            parallel_blocks=bool(config.parallel_attn_mlp),
+        )
+
+    def __repr__(self) -> str:
+        shape = self.shape
+        return (
+            f"HookedModel({self.name!r}, {self.identity.architecture}, {shape.n_layers} layers, {shape.n_heads} heads, "
+            f"d_model {shape.d_model}, {self.identity.dtype})"
+        )
+
+    @property
+    def name(self) -> str:
+        return self.identity.name
+
+    @property
+    def device(self) -> torch.device:
+        return next(self._bridge.original_model.parameters()).device
+
+    def tokenize(self, prompts: Sequence[str], padding_side: PaddingSide = "right") -> TokenBatch:
+        """Turn prompts into a padded batch on the model's device.
+
+        Raises
+        ------
+        TaskError
+            If a prompt has no tokens or more than the model's context holds.
+        """
+        rows: list[list[int]] = [self._tokenizer(prompt)["input_ids"] for prompt in prompts]
+        longest = max(map(len, rows), default=0)
+        if longest > self.shape.n_ctx:
+            raise TaskError(f"a prompt has {longest} tokens; {self.name} takes at most {self.shape.n_ctx}")
+        return TokenBatch.from_rows(rows, self._tokenizer.pad_token_id or 0, padding_side).to(self.device)
+
+    def single_token(self, word: str, after: str = "the", glue: str = " ") -> int | None:
+        """The token id of ``word`` where it continues ``after``, or ``None`` if it is not a single known token."""
+        before = self._tokenizer.encode(after)
+        both = self._tokenizer.encode(f"{after}{glue}{word}")
+        if both[:-1] != before or both[-1] == self._tokenizer.unk_token_id:
+            return None
+        return int(both[-1])
+
+    def token_text(self, token: int) -> str:
+        """The text of a token id, leading space kept."""
+        text: str = self._tokenizer.decode([token], clean_up_tokenization_spaces=False)
+        return text
+
+    def require(self, site: Site) -> None:
+        """Raise :class:`SiteError` unless this model has ``site`` and can expose it."""
+        self.shape.require(site)
+        if site.hook_name not in self._bridge.hook_dict:
+            raise SiteError(f"{site}: {self.identity.architecture} exposes no hook {site.hook_name}")
+
+    def run(self, batch: TokenBatch) -> Float[Tensor, "batch column d_vocab"]:
+        """Logits of a batch, with nothing hooked."""
+        return self._forward(batch, {})
+
+    def run_with_cache(
+        self, batch: TokenBatch, sites: Collection[Site], interventions: Sequence[Intervention] = ()
+    ) -> CachedRun:
+        """Run a batch and keep the activations of ``sites`` (after ``interventions``, where both touch a site).
+
+        Raises
+        ------
+        SiteError
+            If the model lacks a site.
+        InterventionError
+            If an intervention or a reading did not fire exactly once.
+        """
+        kept: dict[Site, Tensor] = {}
+        logits = self._run_hooked(batch, interventions, sites, kept)
+        return CachedRun(logits, kept)
+
+    def run_with_interventions(
+        self, batch: TokenBatch, interventions: Sequence[Intervention]
+    ) -> Float[Tensor, "batch column d_vocab"]:
+        """Logits of a batch under interventions; those at one site apply in the order given.
+
+        Raises
+        ------
+        SiteError
+            If the model lacks a site.
+        InterventionError
+            If there are none, or one did not fire exactly once, or its value does not fit.
+        """
+        if not interventions:
+            raise InterventionError("no intervention was given; use run(batch) for a plain forward pass")
+        return self._run_hooked(batch, interventions, (), {})
+
+    def answer_logits(self, logits: Float[Tensor, "batch column d_vocab"], batch: TokenBatch) -> Float[Tensor, "batch d_vocab"]:
+        """The logits at each prompt's last real token, in float32."""
+        return logits[torch.arange(len(batch)), batch.last_columns].float()
+
+    def _run_hooked(
+        self, batch: TokenBatch, interventions: Sequence[Intervention], sites: Collection[Site], kept: dict[Site, Tensor]
+    ) -> Tensor:
+        touched = [*(intervention.site for intervention in interventions), *sites]
+        for site in touched:
+            self.require(site)
+        fired: Counter[Site] = Counter()
+        edits: dict[str, list[Intervention]] = defaultdict(list)
+        reads: dict[str, list[Site]] = defaultdict(list)
+        for intervention in interventions:
+            edits[intervention.site.hook_name].append(intervention)
+        for site in sites:
+            reads[site.hook_name].append(site)
+
+        def visit(name: str, activation: Tensor, hook: object) -> Tensor | None:  # noqa: ARG001
+            for intervention in edits.get(name, ()):
+                activation = intervention.apply(activation)
+                fired[intervention.site] += 1
+            for site in reads.get(name, ()):
+                part = activation if site.head is None else activation.select(site.kind.axes.index("head"), site.head)
+                kept[site] = part.detach().clone()
+                fired[site] += 1
+            return activation if name in edits else None
+
+        gates = {site.kind.gate for site in touched if site.kind.gate is not None}
+        with self._open(gates):
+            logits = self._forward(batch, {name: partial(visit, name) for name in (*edits, *reads)})
+        for site, expected in Counter(touched).items():
+            if fired[site] != expected:
+                raise InterventionError(
+                    f"{site} was to be touched {expected} time(s) in one forward pass of {self.name} and was touched "
+                    f"{fired[site]} time(s); its hook {site.hook_name} cannot be relied on"
+                )
+        return logits
+
+    def _forward(self, batch: TokenBatch, hooks: Mapping[str, Callable[..., Tensor | None]]) -> Tensor:
+        with torch.no_grad(), self._bridge.hooks(fwd_hooks=list(hooks.items())):
+            logits: Tensor = self._bridge(
+                batch.tokens, attention_mask=batch.mask.long(), position_ids=batch.position_ids
+            )
+        return logits
+
+    @contextmanager
+    def _open(self, gates: Collection[Gate]) -> Iterator[None]:
+        """Turn gates on for the length of a ``with`` block, and back to what they were."""
+        with ExitStack() as stack:
+            for gate in sorted(gates, key=lambda gate: gate.value):
+                setter = getattr(self._bridge, f"set_{gate.value}")
+                stack.callback(setter, bool(getattr(self._bridge.cfg, gate.value)))
+                try:
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("error")
+                        setter(True)
+                except (NotImplementedError, ValueError, UserWarning) as error:
+                    kinds = ", ".join(kind.name.lower() for kind in Kind if kind.gate is gate)
+                    raise SiteError(f"{self.identity.architecture} cannot expose {kinds}: {error}") from error
+            yield

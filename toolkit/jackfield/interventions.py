@@ -1,0 +1,114 @@
+"""Interventions: a site, the positions it is changed at, and a pure function from its activation to a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from jackfield.errors import InterventionError
+from jackfield.sites import Kind, Site
+
+__all__ = ["Edit", "Intervention", "add", "replace", "zero"]
+
+Edit = Callable[[Tensor], Tensor]
+"""A pure function from a site's activation (axes: ``site.axes``) to its replacement, of the same shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Intervention:
+    """A change to one site during a forward pass.
+
+    Parameters
+    ----------
+    site
+        Where to intervene.
+    edit
+        Pure function of the site's activation, with the axes that ``site.axes`` names.
+    where
+        Mask ``[batch, column]`` of the tokens at which the edit takes effect; everything when ``None``. For an attention
+        pattern it selects query positions.
+
+    Examples
+    --------
+    >>> Intervention(Site.parse("m3"), lambda activation: 0 * activation)
+    Intervention(m3)
+    """
+
+    site: Site
+    edit: Edit
+    where: Bool[Tensor, "batch column"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.where is not None and not bool(self.where.any()):
+            raise InterventionError(f"the intervention at {self.site} cannot fire: it selects no position")
+
+    def __repr__(self) -> str:
+        return f"Intervention({self.site})"
+
+    def apply(self, activation: Tensor) -> Tensor:
+        """The layer's activation (all heads) after this intervention; the input is left untouched.
+
+        Raises
+        ------
+        InterventionError
+            If the edit's value, or ``where``, does not fit the activation.
+        """
+        head_axis = self.site.kind.axes.index("head") if self.site.head is not None else None
+        old = activation if head_axis is None else activation.select(head_axis, self.site.head or 0)
+        new = self.edit(old)
+        if new.shape != old.shape:
+            raise InterventionError(
+                f"the edit at {self.site} returned shape {tuple(new.shape)}, expected {tuple(old.shape)} {self.site.axes}"
+            )
+        new = new.to(old.dtype)
+        if self.where is not None:
+            new = torch.where(self._spread(old), new, old)
+        if head_axis is None:
+            return new
+        result = activation.clone()
+        result.select(head_axis, self.site.head or 0).copy_(new)
+        return result
+
+    def _spread(self, activation: Tensor) -> Tensor:
+        """``where`` with the activation's number of axes."""
+        where = self.where
+        axis = self.site.axes.index("position")
+        if where is None or where.shape != (activation.shape[0], activation.shape[axis]):
+            raise InterventionError(
+                f"the intervention at {self.site} selects positions {None if where is None else tuple(where.shape)} "
+                f"[batch, column] of an activation of shape {tuple(activation.shape)} {self.site.axes}"
+            )
+        shape = [1] * activation.ndim
+        shape[0], shape[axis] = where.shape
+        return where.view(shape).to(activation.device)
+
+
+def replace(site: Site, value: Float[Tensor, "..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
+    """Put ``value``, broadcast to the activation's shape, in the activation's place.
+
+    Which name this goes by depends on the value: another prompt's activation makes it *resample* (or *patch*), a data
+    set's mean makes it *mean* ablation.
+    """
+    return Intervention(site, lambda old: value.to(old).expand_as(old), where)
+
+
+def zero(site: Site, where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
+    """Put zeros in the activation's place.
+
+    Raises
+    ------
+    InterventionError
+        For an attention pattern, whose rows would no longer sum to one.
+    """
+    if site.kind is Kind.PATTERN:
+        raise InterventionError(f"{site}: a zero attention pattern is not a distribution; ablate {site.all_heads} otherwise")
+    return Intervention(site, torch.zeros_like, where)
+
+
+def add(site: Site, value: Float[Tensor, "..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
+    """Add ``value``, broadcast to the activation's shape."""
+    return Intervention(site, lambda old: old + value.to(old), where)

@@ -1,0 +1,199 @@
+"""Pairs of prompts that differ in what a task tests, and their tokens on one model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from jackfield.errors import AlignmentError, TaskError
+from jackfield.token_batch import PaddingSide, TokenBatch
+
+if TYPE_CHECKING:
+    from jackfield.hooked_model import HookedModel
+
+__all__ = ["END", "PairBatch", "PromptPair"]
+
+END = "END"
+"""The name of the last position, where the answer is read; every pair has it."""
+
+
+@dataclass(frozen=True)
+class PromptPair:
+    """A clean prompt and its corrupted twin.
+
+    Parameters
+    ----------
+    clean, corrupted
+        The prompts; of equal length in tokens.
+    answers
+        Continuations that are right after the clean prompt, each a single token; most tasks have one.
+    foils
+        Continuations that are wrong after the clean prompt; as a rule those that are right after the corrupted one.
+    positions
+        Named places as indices of white-space-separated words; each stands for the word's last token. ``END`` is added.
+    template
+        Pairs with the same template have the same positions, so that their activations can be exchanged.
+    glue
+        What stands between prompt and continuation: a space, or nothing where a word is to be completed.
+    """
+
+    clean: str
+    corrupted: str
+    answers: tuple[str, ...]
+    foils: tuple[str, ...]
+    positions: Mapping[str, int]
+    template: str = ""
+    glue: str = " "
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch:
+    """Prompt pairs as tokens on one model.
+
+    Parameters
+    ----------
+    pairs
+        The pairs, in row order.
+    clean, corrupted
+        Their prompts; real tokens stand in the same columns.
+    answers, foils
+        True at the token ids of the right and the wrong continuations, ``[batch, d_vocab]``.
+    positions
+        Named token positions, counted from each prompt's first token: name -> ``[batch]``.
+    dropped_words
+        Words that the task would have used, had they been single tokens.
+    drawn
+        Pairs drawn before those that the model gets wrong were set aside.
+    """
+
+    pairs: tuple[PromptPair, ...]
+    clean: TokenBatch
+    corrupted: TokenBatch
+    answers: Bool[Tensor, "batch d_vocab"]
+    foils: Bool[Tensor, "batch d_vocab"]
+    positions: Mapping[str, Int[Tensor, "batch"]]
+    dropped_words: tuple[str, ...] = ()
+    drawn: int = 0
+
+    @classmethod
+    def tokenize(
+        cls,
+        model: HookedModel,
+        pairs: Sequence[PromptPair],
+        dropped_words: Sequence[str] = (),
+        padding_side: PaddingSide = "right",
+    ) -> PairBatch:
+        """Tokenize pairs for a model.
+
+        Raises
+        ------
+        AlignmentError
+            If a pair's prompts have unequal token lengths, or a named position cannot be found among the tokens.
+        TaskError
+            If a continuation is not a single token.
+        """
+        clean = model.tokenize([pair.clean for pair in pairs], padding_side)
+        corrupted = model.tokenize([pair.corrupted for pair in pairs], padding_side)
+        clean.require_aligned_with(corrupted)
+        names = list(dict.fromkeys(name for pair in pairs for name in pair.positions))
+        for pair in pairs:
+            if missing := set(names) - set(pair.positions):
+                raise TaskError(f"all pairs of a batch need the same named positions; {pair.clean!r} lacks {missing}")
+        positions = {
+            name: torch.tensor([_token_position(model, pair, pair.positions[name]) for pair in pairs]) for name in names
+        }
+        positions[END] = clean.lengths.cpu() - 1
+        return cls(
+            tuple(pairs),
+            clean,
+            corrupted,
+            _continuation_mask(model, [(pair, pair.answers) for pair in pairs]),
+            _continuation_mask(model, [(pair, pair.foils) for pair in pairs]),
+            {name: value.to(clean.tokens.device) for name, value in positions.items()},
+            tuple(dropped_words),
+            len(pairs),
+        )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def select(self, rows: Sequence[int]) -> PairBatch:
+        """The pairs of some rows, in the order given."""
+        index = torch.as_tensor(rows, device=self.answers.device)
+        return replace(
+            self,
+            pairs=tuple(self.pairs[row] for row in rows),
+            clean=self.clean.select(index),
+            corrupted=self.corrupted.select(index),
+            answers=self.answers[index],
+            foils=self.foils[index],
+            positions={name: value[index] for name, value in self.positions.items()},
+        )
+
+    def halves(self, draw: random.Random) -> tuple[PairBatch, PairBatch]:
+        """Two disjoint random halves: one to choose on, one to report on."""
+        rows = list(range(len(self)))
+        draw.shuffle(rows)
+        return self.select(sorted(rows[: len(rows) // 2])), self.select(sorted(rows[len(rows) // 2 :]))
+
+    def unrelated_rows(self, draw: random.Random) -> list[int]:
+        """For each row another row of the same template and length, whose continuations differ where possible.
+
+        Raises
+        ------
+        AlignmentError
+            If a template occurs only once.
+        """
+        groups: dict[tuple[str, int], list[int]] = {}
+        for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
+            groups.setdefault((pair.template, length), []).append(row)
+        partners = []
+        for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
+            others = [other for other in groups[pair.template, length] if other != row]
+            if not others:
+                raise AlignmentError(
+                    f"no unrelated prompt for {pair.clean!r}: it alone has template {pair.template!r}; use more pairs"
+                )
+            words = {*pair.answers, *pair.foils}
+            foreign = [other for other in others if words.isdisjoint(self.pairs[other].answers + self.pairs[other].foils)]
+            partners.append(draw.choice(foreign or others))
+        return partners
+
+
+def _token_position(model: HookedModel, pair: PromptPair, word: int) -> int:
+    """The token position of a word's last token, the same in both prompts of a pair."""
+    found = []
+    for prompt in (pair.clean, pair.corrupted):
+        words = prompt.split(" ")
+        if not -len(words) <= word < len(words):
+            raise AlignmentError(f"word {word} named in a prompt of {len(words)} words: {prompt!r}")
+        end = word % len(words) + 1
+        head, whole = model.tokenize([" ".join(words[:end])]), model.tokenize([prompt])
+        length = head.tokens.shape[1]
+        if not torch.equal(head.tokens[0], whole.tokens[0, :length]):
+            raise AlignmentError(f"the tokens of {prompt!r} do not break after word {word}, {words[word]!r}")
+        found.append(length - 1)
+    if found[0] != found[1]:
+        raise AlignmentError(f"word {word} has token position {found[0]} in {pair.clean!r}, {found[1]} in {pair.corrupted!r}")
+    return found[0]
+
+
+def _continuation_mask(
+    model: HookedModel, wanted: Sequence[tuple[PromptPair, tuple[str, ...]]]
+) -> Bool[Tensor, "batch d_vocab"]:
+    mask = torch.zeros(len(wanted), model.shape.d_vocab, dtype=torch.bool)
+    for row, (pair, words) in enumerate(wanted):
+        if not words:
+            raise TaskError(f"{pair.clean!r} needs at least one answer and one foil")
+        for word in words:
+            token = model.single_token(word, after=pair.clean, glue=pair.glue)
+            if token is None:
+                raise TaskError(f"{word!r} after {pair.clean!r} is not a single token of {model.name}")
+            mask[row, token] = True
+    return mask.to(model.device)

@@ -1,0 +1,146 @@
+"""The check that every model passes when it is loaded: the promises that analyses rely on, on one tiny batch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from jackfield.errors import SelfCheckError, SiteError
+from jackfield.hooked_model import HookedModel
+from jackfield.interventions import Intervention, replace
+from jackfield.sites import Kind, Site
+from jackfield.token_batch import TokenBatch
+
+__all__ = ["Probe", "check_model"]
+
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+_LONG, _SHORT = 6, 4
+_MOST_LAYERS_WRITTEN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A tiny batch and what the network said to it before it was hooked.
+
+    ``reference [batch, d_vocab]`` holds the logits at each prompt's last token, each prompt run alone.
+    """
+
+    rows: tuple[tuple[int, ...], ...]
+    reference: Float[Tensor, "batch d_vocab"]
+
+    @staticmethod
+    def token_rows(d_vocab: int) -> tuple[tuple[int, ...], ...]:
+        """Two prompts of unequal length, spread over the vocabulary."""
+        return tuple(tuple((d_vocab // 3 + 7 * i + 13 * j) % d_vocab for j in range(n)) for i, n in enumerate((_LONG, _SHORT)))
+
+
+def check_model(model: HookedModel, probe: Probe) -> None:
+    """Check a freshly loaded model on a probe.
+
+    Logits equal the unhooked network's; padding on either side changes nothing; every site that the model promises can
+    be read; writing back what was read changes nothing; writing something else changes the output; the parts of a
+    layer add up to its residual stream.
+
+    Raises
+    ------
+    SelfCheckError
+        Naming the promise that is broken and the site that breaks it.
+    """
+    _check_logits(model, probe)
+    batch = TokenBatch.from_rows([probe.rows[0]], 0).to(model.device)
+    sites = promised_sites(model)
+    try:
+        run = model.run_with_cache(batch, sites)
+    except SiteError as error:
+        raise SelfCheckError(f"{model.name}: {error}") from error
+    _check_sums(model, run.activations)
+    written = _few_layers(model, sites)
+    _check_self_patch(model, batch, {site: run[site] for site in written}, run.logits)
+    _check_writes(model, batch, {site: run[site] for site in written})
+
+
+def promised_sites(model: HookedModel) -> list[Site]:
+    """All sites that need no gate, each with all its heads; gated ones are checked when they are first asked for."""
+    return [
+        site
+        for layer in range(model.shape.n_layers)
+        for site in dict.fromkeys(site.all_heads for site in model.shape.sites_in_layer(layer))
+        if site.kind.gate is None
+    ]
+
+
+def _few_layers(model: HookedModel, sites: Sequence[Site]) -> list[Site]:
+    """The sites of every layer of a shallow model; of the first two, some middle and the last of a deep one."""
+    layers = model.shape.n_layers
+    if layers <= _MOST_LAYERS_WRITTEN:
+        return list(sites)
+    chosen = {0, 1, layers // 2, layers // 2 + 1, layers - 1}
+    return [site for site in sites if site.layer in chosen]
+
+
+def _tolerance(like: Tensor) -> float:
+    return _TOLERANCE[like.dtype] * max(1.0, like.abs().max().item())
+
+
+def _require_equal(model: HookedModel, found: Tensor, wanted: Tensor, promise: str, like: Tensor) -> None:
+    gap = (found.double() - wanted.double()).abs().max().item()
+    limit = _tolerance(like)
+    if not gap <= limit:
+        raise SelfCheckError(f"{model.name} ({model.identity.architecture}): {promise}; off by {gap:.3g}, allowed {limit:.3g}")
+
+
+def _check_logits(model: HookedModel, probe: Probe) -> None:
+    for side in ("right", "left"):
+        batch = TokenBatch.from_rows(probe.rows, 0, side).to(model.device)
+        logits = model.run(batch)
+        found = logits[torch.arange(len(batch)), batch.last_columns]
+        padded = f"the logits under {side}-padding must equal those of the network before it was hooked"
+        _require_equal(model, found, probe.reference.to(found.device), padded, logits)
+
+
+def _check_sums(model: HookedModel, cache: dict[Site, Tensor] | object) -> None:
+    activations: dict[Site, Tensor] = dict(cache)  # type: ignore[call-overload]
+    for layer in range(model.shape.n_layers):
+        pre, attention, mlp, post = (
+            activations[Site(kind, layer)] for kind in (Kind.RESID_PRE, Kind.ATTN_OUT, Kind.MLP_OUT, Kind.RESID_POST)
+        )
+        if not model.shape.parallel_blocks:
+            middle = activations[Site(Kind.RESID_MID, layer)]
+            promise = f"resid_pre.{layer} + attn_out.{layer} must be resid_mid.{layer}"
+            _require_equal(model, pre + attention, middle, promise, middle)
+        promise = f"resid_pre.{layer} + attn_out.{layer} + m{layer} must be resid_post.{layer}"
+        _require_equal(model, pre + attention + mlp, post, promise, post)
+
+
+def _check_self_patch(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor], logits: Tensor) -> None:
+    patched = model.run_with_interventions(batch, [replace(site, value) for site, value in values.items()])
+    _require_equal(model, patched, logits, "writing every site's own value back must change nothing", logits)
+
+
+def _check_writes(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor]) -> None:
+    """Disturb one site per row of a batch of equal rows; each row must then differ from the undisturbed last row."""
+    rows = len(values) + 1
+    tall = TokenBatch(batch.tokens.repeat(rows, 1), batch.mask.repeat(rows, 1))
+    still = model.run(tall)
+    noise_floor = (still - still[:1]).abs().amax().item()
+    interventions = [_disturbance(site, value, tall, row) for row, (site, value) in enumerate(values.items())]
+    logits = model.run_with_interventions(tall, interventions)
+    moved = (logits - still).abs().amax(dim=(1, 2)).tolist()
+    deaf = [str(site) for site, change in zip(values, moved, strict=False) if not change > 2 * noise_floor]
+    if deaf:
+        raise SelfCheckError(
+            f"{model.name} ({model.identity.architecture}): writing to {', '.join(deaf)} does not reach the output"
+        )
+
+
+def _disturbance(site: Site, value: Tensor, batch: TokenBatch, row: int) -> Intervention:
+    """Noise of the activation's own size at all tokens of one row."""
+    generator = torch.Generator().manual_seed(row)
+    noise = torch.randn(value.shape, generator=generator).to(value) * value.abs().mean().clamp(min=1e-3)
+    where = torch.zeros_like(batch.mask)
+    where[row] = True
+    return Intervention(site, lambda old: old + noise, where)
