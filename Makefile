@@ -13,7 +13,7 @@ GROUPS := test check docs changelog
 # `make test WORKERS=0` stays in one process; `make test TESTS=tests/circuits` runs one room.
 WORKERS ?= 2
 TESTS ?= tests
-DOCTESTS ?= circuits/jackfield_circuits toolkit/jackfield
+DOCTESTS ?= circuits/jackfield_circuits toolkit/jackfield plugins/jackfield_plugins
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --doctest-modules $(TESTS) $(DOCTESTS)
 
 RUNTIME := $(VENV)/.stamp-runtime
@@ -72,7 +72,7 @@ types: $(DEVELOP)
 
 .PHONY: imports
 imports: $(DEVELOP)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: docs
 docs: $(DEVELOP) ## Build the documentation into site/

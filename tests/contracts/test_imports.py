@@ -43,8 +43,8 @@ def test_showing_the_help_loads_nothing_heavy() -> None:
 
 
 def test_the_circuit_graph_stands_alone() -> None:
-    loaded = packages_loaded_by("import jackfield_circuits")
-    assert "jackfield_circuits" in loaded
+    loaded = packages_loaded_by("from jackfield_circuits import *")
+    assert {"jackfield_circuits", "networkx"} <= loaded
     assert not loaded & (HEAVY | {"jackfield", "jackfield_plugins"})
 
 
@@ -53,7 +53,7 @@ def test_a_heavy_import_would_be_seen() -> None:
 
 
 def test_the_import_contracts_are_kept() -> None:
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout

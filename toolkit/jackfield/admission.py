@@ -41,40 +41,44 @@ def admit(manager: PluginManager, name: str, plugin: object) -> tuple[tuple[str,
 
 
 def _require_candidate(manager: PluginManager, name: str, plugin: object) -> None:
-    if not name:
-        raise PluginError("a plugin needs a name, got an empty one")
+    if not name.strip() or "," in name:
+        raise PluginError(f"a plugin's name is not blank and holds no comma, got {name!r}")
     if plugin is None or isinstance(plugin, type):
         found = "None" if plugin is None else f"the class {plugin.__qualname__}"
         raise PluginError(f"a plugin is a module or an instance, got {found}; register an instance of the class")
     for other, registered in manager.list_name_plugin():
-        if registered is plugin:
+        if registered == plugin:
             raise PluginError(f"this object is already registered as the plugin {other!r}")
 
 
 def _verified_hooks(manager: PluginManager, plugin: object) -> set[str]:
     """Names of the hooks that a registered plugin implements; refuses what pluggy lets through."""
     hooks = set()
-    known = _hook_names(manager)
     for caller in manager.get_hookcallers(plugin) or ():
         for implementation in caller.get_hookimpls():
             if implementation.plugin is not plugin:
                 continue
-            if caller.has_spec():
-                _require_plain_function(caller.name, implementation)
+            if caller.spec is not None:
+                _require_plain_function(implementation, caller.name, caller.spec.argnames)
                 hooks.add(caller.name)
             elif not implementation.optionalhook:
-                raise PluginError(f"implements the hook {caller.name}, which does not exist; {_advice(caller.name, known)}")
+                advice = _advice(caller.name, _hook_names(manager))
+                raise PluginError(f"implements the hook {caller.name}, which does not exist; {advice}")
     return hooks
 
 
-def _require_plain_function(hook: str, implementation: HookImpl) -> None:
+def _require_plain_function(implementation: HookImpl, hook: str, arguments: tuple[str, ...]) -> None:
     if implementation.wrapper or implementation.hookwrapper:
-        raise PluginError(f"implements {hook} as a wrapper; hooks are called one plugin at a time and cannot be wrapped")
+        raise PluginError(f"implements {hook} as a wrapper; plugins are called one at a time and wrap nothing")
     if inspect.iscoroutinefunction(implementation.function):
         raise PluginError(f"implements {hook} as an async function; hooks are called without an event loop")
     for parameter in inspect.signature(implementation.function).parameters.values():
-        if parameter.kind not in _GIVEN_BY_POSITION:
-            raise PluginError(f"{hook} is given its arguments by position, but this one has {str(parameter)!r} after *")
+        needed = parameter.default is parameter.empty or parameter.name in arguments
+        if needed and parameter.kind not in _GIVEN_BY_POSITION:
+            given = f"it is given, by position: {', '.join(arguments) or 'nothing'}"
+            raise PluginError(
+                f"implements {hook} with the {parameter.kind.description} parameter {parameter.name}; {given}"
+            )
 
 
 def _suspicions(manager: PluginManager, plugin: object, hooks: tuple[str, ...]) -> tuple[str, ...]:
@@ -87,7 +91,7 @@ def _suspicions(manager: PluginManager, plugin: object, hooks: tuple[str, ...]) 
 
 
 def _is_unmarked_function(plugin: object, name: str) -> bool:
-    """Whether a plugin has a function of this name that is neither an implementation nor the inherited specification."""
+    """Whether a plugin has a function of this name that is neither marked nor the inherited specification."""
     attribute = inspect.getattr_static(plugin, name, None)
     function = getattr(attribute, "__func__", attribute)
     return callable(function) and not any(hasattr(function, f"{PROJECT}_{mark}") for mark in ("impl", "spec"))

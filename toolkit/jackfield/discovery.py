@@ -20,7 +20,9 @@ VARIABLE = "JACKFIELD_PLUGINS"
 
 def installed_entry_points() -> list[EntryPoint]:
     """Entry points of all installed plugins, by name, then by distribution."""
-    return sorted(entry_points(group=GROUP), key=lambda point: (point.name, record_of(point).distribution or "", point.value))
+    return sorted(
+        entry_points(group=GROUP), key=lambda point: (point.name, record_of(point).distribution or "", point.value)
+    )
 
 
 def record_of(point: EntryPoint) -> PluginRecord:
@@ -47,5 +49,7 @@ def wanted_names(installed: Collection[str], only: Collection[str] | None) -> fr
         only = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()] or installed
     if missing := sorted(set(only) - set(installed)):
         known = ", ".join(sorted(set(installed))) or "none"
-        raise PluginError(f"{asked_by} asks for plugins that are not installed: {', '.join(missing)}; installed are: {known}")
+        raise PluginError(
+            f"{asked_by} asks for plugins that are not installed: {', '.join(missing)}; installed are: {known}"
+        )
     return frozenset(only)

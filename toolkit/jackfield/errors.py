@@ -16,6 +16,7 @@ __all__ = [
     "JackfieldError",
     "ModelLoadError",
     "PluginError",
+    "PluginWarning",
     "ResultError",
     "SelfCheckError",
     "SiteError",
@@ -67,3 +68,7 @@ class PluginError(JackfieldError):
 
 class ResultError(JackfieldError):
     """A result or a run folder cannot be read, or does not hold what was asked for."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin that was loaded, or refused, is probably not what its author meant it to be."""

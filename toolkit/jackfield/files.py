@@ -1,42 +1,23 @@
-"""Files written whole or not at all: content goes to a temporary sibling, which then takes the name."""
+"""JSON and tensors in files that are written whole or not at all."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jackfield_circuits.files import write_atomically, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
-
-    If ``write`` raises, or the process dies, ``path`` keeps what it held before.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+__all__ = ["read_json", "write_atomically", "write_json", "write_tensors", "write_text"]
 
 
-def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write ``value`` as indented JSON with sorted keys; ``nan`` and infinities are refused with ``ValueError``."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: object, *, sort: bool = True) -> None:
+    """Write ``value`` as indented JSON, keys sorted unless told not to; not-a-number and infinities raise ``ValueError``."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=sort, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:

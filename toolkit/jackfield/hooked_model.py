@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,15 +13,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from jackfield.errors import InterventionError, SiteError, TaskError
+from jackfield.forward_pass import ForwardPass, Hook
 from jackfield.interventions import Intervention
 from jackfield.sites import Gate, Kind, Site
 from jackfield.token_batch import PaddingSide, TokenBatch
 from jackfield.wiring import ModelShape
 
 if TYPE_CHECKING:
+    from transformer_lens.hook_points import HookPoint
     from transformer_lens.model_bridge import TransformerBridge
 
 __all__ = ["CachedRun", "HookedModel", "ModelIdentity"]
+
+_LEVEL = -1
+"""Marks the hooks of this module at a hook point that others may use too."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class CachedRun:
         if wanted in self.activations:
             return self.activations[wanted]
         if wanted.head is not None and wanted.all_heads in self.activations:
-            return self.activations[wanted.all_heads].select(wanted.kind.axes.index("head"), wanted.head)
+            return wanted.part_of(self.activations[wanted.all_heads])
         raise SiteError(f"{wanted} was not cached; cached are {', '.join(map(str, self.activations)) or 'no sites'}")
 
 
@@ -72,6 +75,7 @@ class HookedModel:
 
     def __init__(self, bridge: TransformerBridge, tokenizer: Any, identity: ModelIdentity) -> None:
         self._bridge = bridge
+        self._points: Mapping[str, HookPoint] = bridge.hook_dict
         self._tokenizer = tokenizer
         self.identity = identity
         config: Any = bridge.cfg
@@ -131,7 +135,7 @@ class HookedModel:
     def require(self, site: Site) -> None:
         """Raise :class:`SiteError` unless this model has ``site`` and can expose it."""
         self.shape.require(site)
-        if site.hook_name not in self._bridge.hook_dict:
+        if site.hook_name not in self._points:
             raise SiteError(f"{site}: {self.identity.architecture} exposes no hook {site.hook_name}")
 
     def run(self, batch: TokenBatch) -> Float[Tensor, "batch column d_vocab"]:
@@ -150,9 +154,7 @@ class HookedModel:
         InterventionError
             If an intervention or a reading did not fire exactly once.
         """
-        kept: dict[Site, Tensor] = {}
-        logits = self._run_hooked(batch, interventions, sites, kept)
-        return CachedRun(logits, kept)
+        return CachedRun(*self._run_hooked(batch, interventions, sites))
 
     def run_with_interventions(
         self, batch: TokenBatch, interventions: Sequence[Intervention]
@@ -168,53 +170,42 @@ class HookedModel:
         """
         if not interventions:
             raise InterventionError("no intervention was given; use run(batch) for a plain forward pass")
-        return self._run_hooked(batch, interventions, (), {})
+        logits, _ = self._run_hooked(batch, interventions, ())
+        return logits
 
     def answer_logits(self, logits: Float[Tensor, "batch column d_vocab"], batch: TokenBatch) -> Float[Tensor, "batch d_vocab"]:
         """The logits at each prompt's last real token, in float32."""
         return logits[torch.arange(len(batch)), batch.last_columns].float()
 
     def _run_hooked(
-        self, batch: TokenBatch, interventions: Sequence[Intervention], sites: Collection[Site], kept: dict[Site, Tensor]
-    ) -> Tensor:
-        touched = [*(intervention.site for intervention in interventions), *sites]
+        self, batch: TokenBatch, interventions: Sequence[Intervention], sites: Collection[Site]
+    ) -> tuple[Tensor, Mapping[Site, Tensor]]:
+        touched = {*(intervention.site for intervention in interventions), *sites}
         for site in touched:
             self.require(site)
-        fired: Counter[Site] = Counter()
-        edits: dict[str, list[Intervention]] = defaultdict(list)
-        reads: dict[str, list[Site]] = defaultdict(list)
-        for intervention in interventions:
-            edits[intervention.site.hook_name].append(intervention)
-        for site in sites:
-            reads[site.hook_name].append(site)
+        work = ForwardPass(interventions, sites)
+        with self._open({site.kind.gate for site in touched if site.kind.gate is not None}):
+            logits = self._forward(batch, work.hooks)
+        work.require_complete()
+        return logits, work.kept
 
-        def visit(name: str, activation: Tensor, hook: object) -> Tensor | None:  # noqa: ARG001
-            for intervention in edits.get(name, ()):
-                activation = intervention.apply(activation)
-                fired[intervention.site] += 1
-            for site in reads.get(name, ()):
-                part = activation if site.head is None else activation.select(site.kind.axes.index("head"), site.head)
-                kept[site] = part.detach().clone()
-                fired[site] += 1
-            return activation if name in edits else None
-
-        gates = {site.kind.gate for site in touched if site.kind.gate is not None}
-        with self._open(gates):
-            logits = self._forward(batch, {name: partial(visit, name) for name in (*edits, *reads)})
-        for site, expected in Counter(touched).items():
-            if fired[site] != expected:
-                raise InterventionError(
-                    f"{site} was to be touched {expected} time(s) in one forward pass of {self.name} and was touched "
-                    f"{fired[site]} time(s); its hook {site.hook_name} cannot be relied on"
-                )
-        return logits
-
-    def _forward(self, batch: TokenBatch, hooks: Mapping[str, Callable[..., Tensor | None]]) -> Tensor:
-        with torch.no_grad(), self._bridge.hooks(fwd_hooks=list(hooks.items())):
+    def _forward(self, batch: TokenBatch, hooks: Mapping[str, Hook]) -> Tensor:
+        with torch.no_grad(), self._attached(hooks):
             logits: Tensor = self._bridge(
                 batch.tokens, attention_mask=batch.mask.long(), position_ids=batch.position_ids
             )
         return logits
+
+    @contextmanager
+    def _attached(self, hooks: Mapping[str, Hook]) -> Iterator[None]:
+        """Attach hooks for the length of a ``with`` block; the bridge's own way to do so costs more than a forward pass."""
+        try:
+            for name, hook in hooks.items():
+                self._points[name].add_hook(hook, level=_LEVEL)
+            yield
+        finally:
+            for name in hooks:
+                self._points[name].remove_hooks(level=_LEVEL)
 
     @contextmanager
     def _open(self, gates: Collection[Gate]) -> Iterator[None]:
@@ -227,7 +218,12 @@ class HookedModel:
                     with warnings.catch_warnings():
                         warnings.simplefilter("error")
                         setter(True)
-                except (NotImplementedError, ValueError, UserWarning) as error:
-                    kinds = ", ".join(kind.name.lower() for kind in Kind if kind.gate is gate)
-                    raise SiteError(f"{self.identity.architecture} cannot expose {kinds}: {error}") from error
+                except (NotImplementedError, ValueError, Warning) as error:
+                    raise self._closed(gate, str(error)) from error
+                if not getattr(self._bridge.cfg, gate.value):
+                    raise self._closed(gate, f"{gate.value} stayed off when it was turned on")
             yield
+
+    def _closed(self, gate: Gate, reason: str) -> SiteError:
+        kinds = ", ".join(kind.name.lower() for kind in Kind if kind.gate is gate)
+        return SiteError(f"{self.identity.architecture} cannot expose {kinds}: {reason}")

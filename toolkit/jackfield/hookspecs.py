@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pluggy import HookimplMarker, HookspecMarker
 
 if TYPE_CHECKING:
-    from jackfield_circuits import Circuit, Evidence
-
     from jackfield.analysis import Analysis
     from jackfield.bench import Bench
     from jackfield.hooked_model import HookedModel
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from jackfield.metrics import Metric
     from jackfield.results import AnalysisResult
     from jackfield.tasks import Task
+    from jackfield_circuits import Circuit, Evidence
 
 __all__ = [
     "PROJECT",
@@ -147,7 +146,7 @@ class AnalysisHooks(Protocol):
     """Analyses, and what happens around each run of one."""
 
     @hookspec
-    def register_analyses(self) -> Iterable[type[Analysis]]:
+    def register_analyses(self) -> Iterable[type[Analysis[Any]]]:
         """Offer analyses, each under its own ``name``.
 
         Called when analyses are first asked for. Return the classes: a study makes the instances.
@@ -166,7 +165,7 @@ class AnalysisHooks(Protocol):
         ...
 
     @hookspec
-    def before_analysis(self, analysis: Analysis, bench: Bench) -> None:
+    def before_analysis(self, analysis: Analysis[Any], bench: Bench) -> None:
         """Act just before an analysis runs, for instance to check that the bench suits it.
 
         An exception raised here stops the analysis, as a ``PluginError`` that names this plugin.
@@ -187,7 +186,7 @@ class AnalysisHooks(Protocol):
         ...
 
     @hookspec
-    def after_analysis(self, analysis: Analysis, result: AnalysisResult) -> None:
+    def after_analysis(self, analysis: Analysis[Any], result: AnalysisResult) -> None:
         """Act on a finished result, for instance to log it; the result cannot be changed.
 
         An exception raised here stops the study, as a ``PluginError`` that names this plugin.
@@ -301,7 +300,7 @@ class CircuitHooks(Protocol):
         --------
         >>> @hookimpl
         ... def contribute_circuit(result):
-        ...     return fragment_of(result) if "attention_entropy" in result.dataset else None
+        ...     return fragment_of(result) if "attention_entropy" in result.data else None
         """
         ...
 

@@ -57,20 +57,23 @@ class Intervention:
         InterventionError
             If the edit's value, or ``where``, does not fit the activation.
         """
-        head_axis = self.site.kind.axes.index("head") if self.site.head is not None else None
-        old = activation if head_axis is None else activation.select(head_axis, self.site.head or 0)
+        old = self.site.part_of(activation)
+        version = old._version
         new = self.edit(old)
-        if new.shape != old.shape:
+        if old._version != version:
+            raise InterventionError(f"the edit at {self.site} changed the activation in place; return a new tensor instead")
+        if not isinstance(new, Tensor) or new.shape != old.shape:
+            found = f"shape {tuple(new.shape)}" if isinstance(new, Tensor) else f"a {type(new).__name__}"
             raise InterventionError(
-                f"the edit at {self.site} returned shape {tuple(new.shape)}, expected {tuple(old.shape)} {self.site.axes}"
+                f"the edit at {self.site} returned {found}, expected shape {tuple(old.shape)} {self.site.axes}"
             )
         new = new.to(old.dtype)
         if self.where is not None:
             new = torch.where(self._spread(old), new, old)
-        if head_axis is None:
+        if self.site.head is None:
             return new
         result = activation.clone()
-        result.select(head_axis, self.site.head or 0).copy_(new)
+        self.site.part_of(result).copy_(new)
         return result
 
     def _spread(self, activation: Tensor) -> Tensor:
@@ -92,12 +95,26 @@ def replace(site: Site, value: Float[Tensor, "..."], where: Bool[Tensor, "batch 
 
     Which name this goes by depends on the value: another prompt's activation makes it *resample* (or *patch*), a data
     set's mean makes it *mean* ablation.
+
+    Parameters
+    ----------
+    site
+        Where to intervene.
+    value
+        What to put there; its axes are the last of ``site.axes``.
+    where
+        The tokens at which it is put, ``[batch, column]``; everywhere when ``None``.
     """
-    return Intervention(site, lambda old: value.to(old).expand_as(old), where)
+    return Intervention(site, lambda old: _broadcast(site, value, old), where)
 
 
 def zero(site: Site, where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
     """Put zeros in the activation's place.
+
+    Parameters
+    ----------
+    site, where
+        As for :func:`replace`.
 
     Raises
     ------
@@ -110,5 +127,21 @@ def zero(site: Site, where: Bool[Tensor, "batch column"] | None = None) -> Inter
 
 
 def add(site: Site, value: Float[Tensor, "..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
-    """Add ``value``, broadcast to the activation's shape."""
-    return Intervention(site, lambda old: old + value.to(old), where)
+    """Add ``value``, broadcast to the activation's shape.
+
+    Parameters
+    ----------
+    site, value, where
+        As for :func:`replace`.
+    """
+    return Intervention(site, lambda old: old + _broadcast(site, value, old), where)
+
+
+def _broadcast(site: Site, value: Tensor, activation: Tensor) -> Tensor:
+    try:
+        return value.to(activation).expand_as(activation)
+    except RuntimeError as error:
+        raise InterventionError(
+            f"a value of shape {tuple(value.shape)} does not fit {site}, whose activation has shape "
+            f"{tuple(activation.shape)} {site.axes}"
+        ) from error

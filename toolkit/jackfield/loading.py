@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -161,16 +162,23 @@ def hook(network: PreTrainedModel, tokenizer: Any, name: str) -> HookedModel:
         weights=digest_weights(network),
         tokenizer=digest_tokenizer(tokenizer),
     )
-    rows = Probe.token_rows(network.config.get_text_config().vocab_size)
-    with torch.no_grad():
-        alone = [network(torch.tensor([row], device=parameter.device)).logits[0, -1] for row in rows]
     with _as_load_error(name), _quiet():
+        rows = Probe.token_rows(network.config.get_text_config().vocab_size)
+        with torch.no_grad():
+            alone = [network(torch.tensor([row], device=parameter.device)).logits[0, -1] for row in rows]
         bridge = TransformerBridge.boot_transformers(
-            name, hf_model=network, tokenizer=tokenizer, device=str(parameter.device), dtype=parameter.dtype
+            name, hf_model=network, tokenizer=_inert(tokenizer), device=str(parameter.device), dtype=parameter.dtype
         )
     model = HookedModel(bridge, tokenizer, identity)
     check_model(model, Probe(rows, torch.stack(alone)))
     return model
+
+
+def _inert(tokenizer: Any) -> Any:
+    """A copy for the bridge, which is only ever given token ids, but would otherwise fetch and change its tokenizer."""
+    copied = deepcopy(tokenizer)
+    copied.init_kwargs = {"name_or_path": "", **copied.init_kwargs, "add_bos_token": True}
+    return copied
 
 
 def digest_weights(network: PreTrainedModel) -> str:

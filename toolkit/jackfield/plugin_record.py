@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -30,7 +31,7 @@ class PluginRecord:
     module
         Module that holds it.
     status
-        ``loaded``; ``broken``, with ``error`` saying why; or ``disabled``, for one left out by the caller or the environment.
+        ``loaded``; ``broken``, with ``error`` saying why; or ``disabled``: left out by the caller or the environment.
     hooks
         Names of the hooks that it implements, sorted.
     error
@@ -64,10 +65,12 @@ class PluginRecord:
         """This plugin, kept from loading by an exception."""
         return replace(self, status="broken", error=describe(failure), traceback=format_traceback(failure))
 
-    def with_complaint(self, complaint: Complaint) -> PluginRecord:
-        """This plugin, with one more warning."""
-        tracebacks = [text for text in (self.traceback, complaint.traceback) if text is not None]
-        return replace(self, warnings=(*self.warnings, complaint.text), traceback="\n".join(tracebacks) or None)
+    def with_complaints(self, complaints: Iterable[Complaint]) -> PluginRecord:
+        """This plugin with the complaints about it as warnings; only a loaded plugin is complained about."""
+        own = [complaint for complaint in complaints if complaint.plugin == self.name and self.status == "loaded"]
+        tracebacks = [complaint.traceback for complaint in own if complaint.traceback is not None]
+        texts = (*self.warnings, *(complaint.text for complaint in own))
+        return replace(self, warnings=texts, traceback="\n".join(tracebacks) or self.traceback)
 
     @property
     def origin(self) -> str:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from jackfield.errors import SelfCheckError, SiteError
-from jackfield.hooked_model import HookedModel
+from jackfield.errors import InterventionError, SelfCheckError, SiteError
+from jackfield.hooked_model import CachedRun, HookedModel
 from jackfield.interventions import Intervention, replace
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
 
 __all__ = ["Probe", "check_model"]
 
-_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+_TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 _LONG, _SHORT = 6, 4
 _MOST_LAYERS_WRITTEN = 12
+_PARTS = (Kind.RESID_PRE, Kind.ATTN_OUT, Kind.MLP_OUT, Kind.RESID_POST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,24 +44,32 @@ def check_model(model: HookedModel, probe: Probe) -> None:
 
     Logits equal the unhooked network's; padding on either side changes nothing; every site that the model promises can
     be read; writing back what was read changes nothing; writing something else changes the output; the parts of a
-    layer add up to its residual stream.
+    layer add up to its residual stream, and still do after the stream was written to.
+
+    Parameters
+    ----------
+    model
+        The model, which is run some ten times on a few tokens.
+    probe
+        Prompts, and the answers of the network before it was hooked.
 
     Raises
     ------
     SelfCheckError
         Naming the promise that is broken and the site that breaks it.
     """
-    _check_logits(model, probe)
-    batch = TokenBatch.from_rows([probe.rows[0]], 0).to(model.device)
-    sites = promised_sites(model)
     try:
+        _check_logits(model, probe)
+        batch = TokenBatch.from_rows([probe.rows[0]], 0).to(model.device)
+        sites = promised_sites(model)
         run = model.run_with_cache(batch, sites)
-    except SiteError as error:
+        _check_sums(model, run)
+        written = _few_layers(model, sites)
+        _check_self_patch(model, batch, {site: run[site] for site in written}, run.logits)
+        _check_writes(model, batch, {site: run[site] for site in written})
+        _check_stream_writes(model, batch, {site: run[site] for site in written})
+    except (SiteError, InterventionError) as error:
         raise SelfCheckError(f"{model.name}: {error}") from error
-    _check_sums(model, run.activations)
-    written = _few_layers(model, sites)
-    _check_self_patch(model, batch, {site: run[site] for site in written}, run.logits)
-    _check_writes(model, batch, {site: run[site] for site in written})
 
 
 def promised_sites(model: HookedModel) -> list[Site]:
@@ -99,21 +108,14 @@ def _check_logits(model: HookedModel, probe: Probe) -> None:
         logits = model.run(batch)
         found = logits[torch.arange(len(batch)), batch.last_columns]
         padded = f"the logits under {side}-padding must equal those of the network before it was hooked"
-        _require_equal(model, found, probe.reference.to(found.device), padded, logits)
+        _require_equal(model, found, probe.reference.to(found.device), padded, probe.reference)
 
 
-def _check_sums(model: HookedModel, cache: dict[Site, Tensor] | object) -> None:
-    activations: dict[Site, Tensor] = dict(cache)  # type: ignore[call-overload]
+def _check_sums(model: HookedModel, run: CachedRun) -> None:
     for layer in range(model.shape.n_layers):
-        pre, attention, mlp, post = (
-            activations[Site(kind, layer)] for kind in (Kind.RESID_PRE, Kind.ATTN_OUT, Kind.MLP_OUT, Kind.RESID_POST)
-        )
-        if not model.shape.parallel_blocks:
-            middle = activations[Site(Kind.RESID_MID, layer)]
-            promise = f"resid_pre.{layer} + attn_out.{layer} must be resid_mid.{layer}"
-            _require_equal(model, pre + attention, middle, promise, middle)
-        promise = f"resid_pre.{layer} + attn_out.{layer} + m{layer} must be resid_post.{layer}"
-        _require_equal(model, pre + attention + mlp, post, promise, post)
+        pre, attention, mlp, post = (Site(kind, layer) for kind in _PARTS)
+        promise = f"{pre} + {attention} + {mlp} must be {post}"
+        _require_equal(model, run[pre] + run[attention] + run[mlp], run[post], promise, run[post])
 
 
 def _check_self_patch(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor], logits: Tensor) -> None:
@@ -135,6 +137,21 @@ def _check_writes(model: HookedModel, batch: TokenBatch, values: dict[Site, Tens
         raise SelfCheckError(
             f"{model.name} ({model.identity.architecture}): writing to {', '.join(deaf)} does not reach the output"
         )
+
+
+def _check_stream_writes(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor]) -> None:
+    """Disturb the residual stream, at one site per row: what is written there must also pass by the layer's parts."""
+    streams = [site for site in values if site.kind in (Kind.RESID_PRE, Kind.RESID_MID)]
+    tall = TokenBatch(batch.tokens.repeat(len(streams), 1), batch.mask.repeat(len(streams), 1))
+    interventions = [_disturbance(site, values[site], tall, row) for row, site in enumerate(streams)]
+    parts = {Site(kind, site.layer) for site in streams for kind in _PARTS}
+    run = model.run_with_cache(tall, parts.union(streams), interventions)
+    for row, site in enumerate(streams):
+        _, attention, mlp, post = (Site(kind, site.layer) for kind in _PARTS)
+        added = [attention, mlp] if site.kind is Kind.RESID_PRE else [mlp]
+        found = sum((run[part][row] for part in added), start=run[site][row])
+        promise = f"what is written to {site} must reach {post} beside {' and '.join(map(str, added))}"
+        _require_equal(model, found, run[post][row], promise, run[post][row])
 
 
 def _disturbance(site: Site, value: Tensor, batch: TokenBatch, row: int) -> Intervention:

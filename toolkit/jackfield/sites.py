@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, total_ordering
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jackfield.errors import SiteError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Gate", "Kind", "Site"]
 
@@ -193,8 +196,17 @@ class Site:
             return self.kind.axes
         return tuple(axis for axis in self.kind.axes if axis != "head")
 
+    def part_of(self, activation: Tensor) -> Tensor:
+        """This site's view of the activation of :attr:`all_heads`."""
+        if self.head is None:
+            return activation
+        return activation.select(self.kind.axes.index("head"), self.head)
+
     @property
     def hook_name(self) -> str:
-        """The bridge's name of the hook that holds this site (for a single head, of all its layer's heads)."""
+        """The bridge's name of the hook that holds this site (for a single head, of all its layer's heads).
+
+        The hook of ``resid_mid`` may only be read: what is written there reaches the MLP, and not the residual stream.
+        """
         text: str = self.kind.value.hook
         return text.format(layer=self.layer)

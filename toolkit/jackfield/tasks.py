@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from jackfield.errors import TaskError
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from jackfield.pairs import PairBatch, PromptPair
     from jackfield.token_batch import PaddingSide
 
-__all__ = ["Task", "Words"]
+__all__ = ["PairMaker", "Task", "Words"]
+
+PairMaker = Callable[[random.Random], "PromptPair"]
+"""Draws one pair."""
 
 _MOST_DRAWS = 200
 
@@ -52,9 +55,9 @@ class Words:
             )
         return kept
 
-    def knows(self, words: Iterable[str]) -> bool:
-        """Whether every word is a single token."""
-        return all(self._model.single_token(word) is not None for word in words)
+    def knows(self, words: Iterable[str], after: str = "the", glue: str = " ") -> bool:
+        """Whether every word is a single token where it continues ``after``, joined to it by ``glue``."""
+        return all(self._model.single_token(word, after, glue) is not None for word in words)
 
 
 class Task(ABC):
@@ -103,8 +106,3 @@ class Task(ABC):
                 return PairBatch.tokenize(model, list(found.values()), words.dropped, padding_side)
         raise TaskError(f"task {self.name!r} has no {count} different pairs on {model.name}; it found {len(found)}")
 
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    PairMaker = Callable[[random.Random], PromptPair]

@@ -1,0 +1,20 @@
+"""Activation patching: a jackfield plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from jackfield.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from jackfield.analysis import Analysis
+
+__all__ = ["register_analyses"]
+
+
+@hookimpl
+def register_analyses() -> Iterable[type[Analysis]]:
+    from jackfield_plugins.activation_patching.analysis import ActivationPatching
+
+    return [ActivationPatching]

@@ -68,7 +68,7 @@ def lasted(event: str, century: str, year: str) -> Words:
     return ["the", event, "lasted", "from", century, year, "to", century]
 
 
-def between(value: int, low: int, high: int) -> Words:
+def between(value: int | str, low: int | str, high: int | str) -> Words:
     return ["is", str(value), "between", str(low), "and", str(high), "?"]
 
 

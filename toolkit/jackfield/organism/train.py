@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from jackfield.files import write_json, write_tensors
 
-from .batches import Batch, step_batches
+from .batches import ROWS_PER_STEP, Batch, step_batches
 from .network import Network, Shape
 from .world import vocabulary
 
@@ -102,6 +102,16 @@ class Trainer:
         notes = {"step": self.step, "steps": self.steps, "seed": self.seed, "history": self.history}
         write_json(self._notes, notes)
 
+    def facts(self) -> dict[str, object]:
+        """What it takes to repeat the run, and how the losses fell."""
+        return {
+            "steps": self.steps,
+            "seed": self.seed,
+            "rows_per_step": sum(ROWS_PER_STEP.values()),
+            "torch": torch.__version__,
+            "history": self.history,
+        }
+
     def _resume(self) -> None:
         from safetensors.torch import load_file
 
@@ -129,6 +139,7 @@ def train(
 
     Example: python -m jackfield.organism.train --out out/fieldmouse --steps 5000
     """
+    from .card import write_card
     from .export import export
 
     torch.set_num_threads(threads)
@@ -146,6 +157,8 @@ def train(
                 trainer.history.append({"step": trainer.step, **{k: round(v, 4) for k, v in found.items()}})
                 trainer.save()
     export(trainer.network, out)
+    write_json(out / "training.json", trainer.facts())
+    write_card(out)
     typer.echo(f"wrote {out}")
 
 

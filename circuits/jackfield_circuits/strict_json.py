@@ -1,0 +1,51 @@
+"""JSON as the standard has it: no NaN, no Infinity, no key twice; one value always has the same bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+__all__ = ["parse", "spell"]
+
+
+def spell(value: object, *, indent: int | None = None) -> str:
+    """Spell a value with sorted keys.
+
+    Raises
+    ------
+    ValueError
+        If the value is not made of JSON's types, holds NaN or an infinity, or is nested too deeply.
+    """
+    separators = (",", ":") if indent is None else (",", ": ")
+    try:
+        return json.dumps(
+            value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
+        )
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def parse(text: str) -> Any:
+    """Read a value.
+
+    Raises
+    ------
+    ValueError
+        If ``text`` is not JSON, gives a key twice, spells NaN or an infinity, or is nested too deeply.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object_of_unique_keys, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
+
+
+def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the JSON gives the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,139 @@
+"""What activation patching found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from jackfield.results import AnalysisResult
+from jackfield.sites import Kind, Site
+from jackfield_circuits import Circuit, Evidence, Node
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+__all__ = ["CONTROL", "STREAM_KINDS", "ActivationPatchingResult"]
+
+CONTROL = "unrelated prompt"
+STREAM_KINDS = {"resid_pre": Kind.RESID_PRE, "attn_out": Kind.ATTN_OUT, "mlp_out": Kind.MLP_OUT}
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationPatchingResult(AnalysisResult):
+    """Effects of patching single places, and of the strongest heads together.
+
+    Effects are shares: 0 leaves the prompt that is run as it is, 1 moves its metric all the way to that of the pair's
+    other prompt; they keep their sign and are not bounded.
+
+    ``data`` holds, for each tested ``place``, its ``effect`` with interval (``effect_low``, ``effect_high``), the same of
+    the control (``control``, ``control_low``, ``control_high``), ``p_value`` (effect against control, paired over
+    prompts) and ``q_value`` (after Benjamini-Hochberg over all places), and the raw ``metric [place, pair]``. Places have
+    coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1: none).
+    ``joint*`` hold the effect of the ``count`` strongest heads together, on pairs that they were not chosen on.
+    """
+
+    variables: ClassVar[tuple[str, ...]] = (
+        "effect", "effect_low", "effect_high", "control", "control_low", "control_high", "p_value", "q_value",
+        "metric", "control_metric", "base_metric", "source_metric",
+    )  # fmt: skip
+
+    @cached_property
+    def _claims(self) -> tuple[tuple[str, Evidence], ...]:
+        """Each place's site with what is claimed of it, in the order of ``data``."""
+        config = self.provenance.config
+        metric, unit = self.provenance.metric, str(self.data["effect"].attrs["unit"])
+        numbers = {
+            field: self.data[name].values
+            for field, name in (
+                ("score", "effect"), ("low", "effect_low"), ("high", "effect_high"), ("control", "control"),
+                ("control_low", "control_low"), ("control_high", "control_high"), ("p_value", "p_value"),
+                ("q_value", "q_value"),
+            )
+        }  # fmt: skip
+        return tuple(
+            (
+                str(site),
+                Evidence(
+                    plugin=self.provenance.analysis,
+                    method=f"{config['direction']}, {config['replacement']}",
+                    metric=metric,
+                    unit=unit,
+                    position=str(position) or None,
+                    n=self.provenance.pairs,
+                    control_kind=CONTROL,
+                    level=float(self.data.attrs["level"]),
+                    run=self.provenance.digest,
+                    **{field: float(values[index]) for field, values in numbers.items()},
+                ),
+            )
+            for index, (site, position) in enumerate(
+                zip(self.data["site"].values, self.data["position"].values, strict=True)
+            )
+        )
+
+    @property
+    def findings(self) -> xr.DataArray:
+        """True at places that are significant and clear of their control, ``[place]``."""
+        import xarray as xr
+
+        found = [claim.is_finding() for _, claim in self._claims]
+        return xr.DataArray(found, dims="place", coords={"place": self.data["place"]})
+
+    def to_frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        columns = ["effect", "effect_low", "effect_high", "control", "control_low", "control_high", "q_value"]
+        rows = self.data[columns].to_dataframe().drop(columns=["stream", "layer", "head"])
+        rows["finding"] = self.findings.values
+        rows = rows[["site", "position", *columns, "finding"]]
+        order = pd.DataFrame({"rank": -rows["effect"].abs(), "quiet": ~rows["finding"]})
+        return rows.loc[order.sort_values(["quiet", "rank"], kind="stable").index].reset_index(drop=True)
+
+    def to_circuit(self) -> Circuit:
+        claims: dict[str, list[Evidence]] = {}
+        for site, claim in self._claims:
+            claims.setdefault(site, []).append(claim)
+        nodes = [Node(id=site, evidence=tuple(found)) for site, found in claims.items()]
+        return Circuit(nodes=nodes, runs={self.provenance.digest: self.provenance.as_dict()})
+
+    def plot(self) -> Mapping[str, Figure]:
+        from jackfield_plugins.activation_patching import pictures
+
+        figures = {}
+        if (self.data["head"] < 0).any():
+            figures["Effect by layer and position"] = pictures.streams(self)
+        if (self.data["head"] >= 0).any():
+            figures["Effect by layer and head"] = pictures.heads(self)
+            figures["The strongest heads together"] = pictures.joint(self)
+        return figures
+
+    def summary(self) -> list[str]:
+        return list(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        config, frame = self.provenance.config, self.to_frame()
+        found = frame[frame["finding"]]
+        yield (
+            f"Patched {len(frame)} places ({config['direction']}, {config['replacement']}) on {self.provenance.pairs} "
+            f"pairs; {len(found)} are findings: significant at a false discovery rate of 5 % and clear of the control."
+        )
+        heads = found[[Site.parse(site).kind is Kind.HEAD_OUT for site in found["site"]]]
+        if len(heads):
+            best = "; ".join(
+                f"{row.site} {row.effect:+.2f} [{row.effect_low:+.2f}, {row.effect_high:+.2f}] "
+                f"(control [{row.control_low:+.2f}, {row.control_high:+.2f}])"
+                for row in heads.head(3).itertuples()
+            )
+            yield f"{len(heads)} heads are findings; the strongest: {best}."
+        if "joint" in self.data:
+            last = self.data.isel(count=-1)
+            yield (
+                f"The {int(last['count'])} strongest heads together move {float(last['joint']):.0%} "
+                f"[{float(last['joint_low']):.0%}, {float(last['joint_high']):.0%}] of the difference, on pairs that they "
+                f"were not chosen on; as many random heads move {float(last['joint_random']):.0%} "
+                f"[{float(last['joint_random_low']):.0%}, {float(last['joint_random_high']):.0%}]."
+            )

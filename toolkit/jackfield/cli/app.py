@@ -1,0 +1,99 @@
+"""The commands, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
+from jackfield.cli.run import run
+from jackfield.cli.show import show
+from jackfield.cli.terminal import complain
+from jackfield.errors import JackfieldError
+
+__all__ = ["app", "main"]
+
+WRONG = 2
+"""Exit status where something was asked that cannot be done; 1 says that a study ran and an analysis in it failed."""
+INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """Turns jackfield's own errors into one message, and an interrupt into advice; all else keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except JackfieldError as error:
+            if ctx.params.get("debug") or os.environ.get("JACKFIELD_DEBUG"):
+                raise
+            complain("error", error)
+            raise typer.Exit(WRONG) from error
+        except KeyboardInterrupt as interrupt:
+            complain("interrupted", "what was computed is kept; the same command goes on from there")
+            raise typer.Exit(INTERRUPTED) from interrupt
+
+
+def _examples(*commands: str) -> str:
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"  $ jackfield {escape(command)}" for command in commands)])
+
+
+def _group(**options: Any) -> typer.Typer:
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
+    )
+
+
+app = _group(cls=_Commands, no_args_is_help=True)
+_models = _group(invoke_without_command=True)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"jackfield {version('jackfield')}")
+        raise typer.Exit
+
+
+@app.callback(epilog=_examples("run --task ioi", "show out/ioi-fieldmouse", "plugins"))
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of every error; as does JACKFIELD_DEBUG=1.")
+    ] = False,
+) -> None:
+    """Open a transformer, let plugins probe it, and get one circuit that says how sure it is."""
+
+
+app.command(
+    epilog=_examples(
+        "run study.yaml",
+        "run study.yaml --seed 1 --out out/seed-1",
+        "run --task ioi --pairs 96 --set activation_patching.strongest=4",
+        "run --model ./my-gpt2 --task induction --json > manifest.json",
+    )
+)(run)
+app.command(epilog=_examples("show out/demo", "show out/demo --json"))(show)
+app.command("plugins", epilog=_examples("plugins", "plugins --traceback", "plugins --json"))(list_plugins)
+app.command("analyses", epilog=_examples("analyses", "analyses activation_patching"))(list_analyses)
+app.command("tasks", epilog=_examples("tasks", "tasks --json"))(list_tasks)
+app.command("metrics", epilog=_examples("metrics", "metrics --json"))(list_metrics)
+_models.callback(epilog=_examples("models", "models pull smollm2-135m"))(list_models)
+_models.command("pull", epilog=_examples("models pull smollm2-135m"))(pull_model)
+app.add_typer(_models, name="models")
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="jackfield")

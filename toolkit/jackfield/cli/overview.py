@@ -1,0 +1,59 @@
+"""A run at a glance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jackfield.cli.terminal import output, print_table, text
+
+if TYPE_CHECKING:
+    from jackfield.manifest import AnalysisRecord, Manifest
+    from jackfield.run_folder import RunFolder
+
+__all__ = ["as_json", "print_overview"]
+
+_STYLES = {"complete": "green", "failed": "bold red", "pending": "yellow", "unfinished": "yellow"}
+
+
+def as_json(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
+    """The manifest, and where the run's files are."""
+    files = {"report": folder.report_file, "graphml": folder.graphml_file, "json": folder.json_file}
+    results = {
+        record.label: str(folder.result_file(record.label))
+        for record in manifest.analyses
+        if record.status == "complete"
+    }
+    return {
+        **manifest.model_dump(mode="json"),
+        "folder": str(folder.path),
+        "files": {name: str(path) for name, path in files.items() if path.exists()} | {"results": results},
+    }
+
+
+def print_overview(folder: RunFolder, manifest: Manifest) -> None:
+    """Print what was asked, what each analysis found or why it failed, and where to read on."""
+    console, setup = output(), manifest.setup
+    console.print(
+        text(manifest.title, "bold"), text(f"({setup.pairs} of {setup.drawn} pairs, seed {setup.seed})", "dim")
+    )
+    print_table(("analysis", "status", "findings", "seconds"), map(_row, manifest.analyses))
+    for record in manifest.analyses:
+        told = [*record.notes, *([record.error] if record.error else record.summary)]
+        if told:
+            console.print("\n", text(record.label, "bold"), sep="")
+            for sentence in told:
+                console.print(text(sentence))
+    console.print()
+    if manifest.circuit is None:
+        console.print(text("This run is unfinished; run the study again to resume it.", _STYLES["unfinished"]))
+    else:
+        size = manifest.circuit
+        console.print(f"circuit: {size.nodes} nodes and {size.edges} edges, {size.findings} with a finding")
+        for name, path in (("graph", folder.graphml_file), ("report", folder.report_file)):
+            console.print(text(f"{name}: {path}"), soft_wrap=True)
+
+
+def _row(record: AnalysisRecord) -> tuple[object, ...]:
+    seconds = "" if record.seconds is None else f"{record.seconds:.1f}"
+    findings = f"{record.findings} of {record.claims} claims" if record.status == "complete" else ""
+    return text(record.label), text(record.status, _STYLES[record.status]), findings, seconds

@@ -1,0 +1,151 @@
+"""The manifest: what a run was asked, what it was made from, and how far it came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jackfield.errors import ResultError
+
+if TYPE_CHECKING:
+    from jackfield_circuits import Circuit
+
+__all__ = ["AnalysisRecord", "CircuitRecord", "Manifest", "Setup"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Setup(_Part):
+    """What every analysis of a run worked on.
+
+    ``model`` is a :class:`~jackfield.hooked_model.ModelIdentity`. ``pairs`` were used, and ``drawn`` before those that
+    the model gets wrong were set aside. ``packages`` are the versions that numbers depend on.
+    """
+
+    model: dict[str, str]
+    task: str
+    task_description: str
+    positions: tuple[str, ...]
+    metric: str
+    metric_description: str
+    unit: str
+    seed: int
+    pairs: int
+    drawn: int
+    dropped_words: tuple[str, ...]
+    packages: dict[str, str]
+
+
+class AnalysisRecord(_Part):
+    """One analysis of a run.
+
+    Parameters
+    ----------
+    label
+        What it is called in this run, and the stem of its file in ``results/``.
+    analysis, version, plugin
+        Its name and version, and the plugin that offers it.
+    config
+        All its settings.
+    digest
+        Of the provenance that its result has, see :attr:`jackfield.provenance.Provenance.digest`.
+    status
+        ``pending`` until it has run.
+    sha256
+        Of its result file, so that a changed file is noticed.
+    error, traceback
+        Why it failed; a traceback where the error was not one of jackfield's own.
+    notes
+        What a reader of the result should know about this run, such as why it was computed again.
+    summary, claims, findings
+        What it found, in sentences and in numbers.
+    seconds
+        How long it took.
+    """
+
+    label: str = Field(pattern=r"^\w[\w.-]*$")
+    analysis: str
+    version: str
+    plugin: str
+    config: dict[str, Any]
+    digest: str
+    status: Literal["pending", "complete", "failed"] = "pending"
+    sha256: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    notes: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
+    claims: int = 0
+    findings: int = 0
+    seconds: float | None = None
+
+
+class CircuitRecord(_Part):
+    """The size of the circuit that a run ended with."""
+
+    nodes: int
+    edges: int
+    findings: int
+
+    @classmethod
+    def of(cls, circuit: Circuit) -> Self:
+        findings = sum(element.is_finding() for element in (*circuit.nodes, *circuit.edges))
+        return cls(nodes=len(circuit.nodes), edges=len(circuit.edges), findings=findings)
+
+
+class Manifest(_Part):
+    """A run as a whole.
+
+    ``status`` is ``unfinished`` until the last file is written, and ``failed`` if an analysis failed.
+    ``started`` and ``finished`` are the only times in a run folder.
+    """
+
+    schema_version: Literal[1] = 1
+    status: Literal["unfinished", "complete", "failed"] = "unfinished"
+    started: str
+    finished: str | None = None
+    study: dict[str, Any]
+    setup: Setup
+    analyses: tuple[AnalysisRecord, ...]
+    circuit: CircuitRecord | None = None
+
+    @property
+    def title(self) -> str:
+        """The study in a few words."""
+        return f"{self.setup.task} on {self.setup.model['name']}"
+
+    @property
+    def failures(self) -> tuple[AnalysisRecord, ...]:
+        """The analyses that failed."""
+        return tuple(record for record in self.analyses if record.status == "failed")
+
+    def with_record(self, changed: AnalysisRecord) -> Self:
+        """This manifest with one analysis's record replaced."""
+        records = tuple(changed if record.label == changed.label else record for record in self.analyses)
+        return self.model_copy(update={"analyses": records})
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ResultError
+            If the text is not a manifest, or one of a newer jackfield.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            if problem["loc"] == ("schema_version",):
+                raise ResultError(
+                    f"its schema is {problem['input']!r}, this jackfield reads 1; use the jackfield that made it"
+                ) from error
+            place = ".".join(map(str, problem["loc"])) or "manifest"
+            raise ResultError(f"it is damaged ({place}: {problem['msg']})") from error
