@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
     from jackfield.hooked_model import HookedModel
 
-SHAPE_CHECKED = ["jackfield", "jackfield_circuits", "jackfield_plugins"]
+ROOT = Path(__file__).parents[1]
+SHAPE_CHECKED = [
+    ".".join(path.relative_to(room).with_suffix("").parts)
+    for room in (ROOT / "toolkit", ROOT / "circuits", ROOT / "plugins")
+    for path in room.rglob("*.py")
+    if re.search("^from jaxtyping import", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+]
+"""The modules that import jaxtyping when they run, and so can be checked; others name shapes for readers alone."""
 
 install_import_hook(SHAPE_CHECKED, "beartype.beartype")
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
@@ -95,9 +103,16 @@ def tiny_models(
 
 
 @pytest.fixture(scope="session", params=ARCHITECTURES)
-def tiny_model(request: pytest.FixtureRequest, tiny_models: dict[str, HookedModel]) -> HookedModel:
-    """Each tiny model in turn."""
-    return tiny_models[request.param]
+def architecture(request: pytest.FixtureRequest) -> str:
+    """Each architecture in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def tiny_model(architecture: str, tiny_models: dict[str, HookedModel]) -> HookedModel:
+    """The tiny model of each architecture in turn."""
+    return tiny_models[architecture]
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +147,27 @@ def any_model(request: pytest.FixtureRequest) -> HookedModel:
     else:
         model = request.getfixturevalue("tiny_models")[request.param]
     return model
+
+
+class _FaultyBridge:
+    """A bridge in which some things are replaced; everything else is passed on."""
+
+    def __init__(self, bridge: Any, replaced: dict[str, Any]) -> None:
+        self._bridge, self._replaced = bridge, replaced
+
+    def __getattr__(self, name: str) -> Any:
+        return self._replaced[name] if name in self._replaced else getattr(self._bridge, name)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._replaced.get("forward", self._bridge)(*arguments, **options)
+
+
+@pytest.fixture(scope="session")
+def faulty() -> Callable[..., HookedModel]:
+    """Makes a model like another one, but with ``forward`` or attributes of its bridge replaced."""
+    from jackfield.hooked_model import HookedModel
+
+    def make(model: HookedModel, **replaced: Any) -> HookedModel:
+        return HookedModel(_FaultyBridge(model._bridge, replaced), model._tokenizer, model.identity)  # type: ignore[arg-type]
+
+    return make

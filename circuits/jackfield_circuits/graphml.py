@@ -38,7 +38,7 @@ def to_graphml(circuit: Circuit) -> str:
     )
     document = io.BytesIO()
     nx.write_graphml_xml(graph, document)
-    return document.getvalue().decode("utf-8") + "\n"
+    return document.getvalue().decode("utf-8")
 
 
 def from_graphml(text: str) -> Circuit:

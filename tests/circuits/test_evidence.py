@@ -28,6 +28,8 @@ def test_a_significant_claim_clear_of_its_control_is_a_finding(finding: Fields) 
         {"low": -0.2},
         {"low": -1.5, "high": -0.1, "score": -1.2},
         {"control": 1.0, "control_low": None, "control_high": None},
+        {"low": -0.2, "control": -2.0, "control_low": -3.0, "control_high": -1.0},
+        {"low": 0.2, "control": 2.0, "control_low": 1.8, "control_high": 3.0},
         {"score": 0.0, "low": 0.0, "high": 0.0, "control": 0.7, "control_low": 0.6, "control_high": 0.8},
         {"score": 0.3, "low": 0.2, "high": 0.4, "control": 0.7, "control_low": 0.6, "control_high": 0.8},
     ],

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-import networkx as nx
 import pytest
 
 from jackfield_circuits import Circuit, read_graphml, read_json, write_graphml, write_json
@@ -31,7 +31,11 @@ def test_a_refused_write_of_a_new_file_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("write", "read"), [(write_graphml, read_graphml), (write_json, read_json)])
 def test_a_failing_writer_leaves_the_old_circuit(
-    circuit: Circuit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: object, read: object
+    circuit: Circuit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Circuit, Path], None],
+    read: Callable[[Path], Circuit],
 ) -> None:
     path = tmp_path / "circuit"
     write(circuit, path)
@@ -51,7 +55,3 @@ def test_text_keeps_its_line_ends(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     write_text(path, "one\ntwo\r\n")
     assert path.read_bytes() == b"one\ntwo\r\n"
-
-
-def test_the_graphml_writer_of_networkx_is_not_the_one_of_lxml() -> None:
-    assert nx.write_graphml_xml is not nx.write_graphml_lxml

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,6 @@ def test_igraph_reads_extreme_scores(finding: dict[str, Any], tmp_path: Path, sc
 @settings(STEADY, max_examples=25)
 @given(...)
 def test_igraph_reads_every_circuit(circuit: Circuit) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "circuit.graphml"
         write_graphml(circuit, path)

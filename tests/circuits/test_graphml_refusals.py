@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -131,8 +132,6 @@ def test_a_damaged_document_is_refused_or_still_a_circuit(data: st.DataObject) -
 @settings(STEADY, max_examples=25)
 @given(st.binary(max_size=40))
 def test_a_binary_file_is_refused_by_name(content: bytes) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "circuit.graphml"
         path.write_bytes(content)

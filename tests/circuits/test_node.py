@@ -99,8 +99,8 @@ def test_what_is_no_claim_is_refused() -> None:
 
 def test_a_finding_is_stronger_than_a_larger_score_without_control(finding: dict[str, Any]) -> None:
     found = Evidence(**finding)
-    bold = Evidence(plugin="acdc", method="m", metric="m", unit="", score=-50.0, n=1, run="5f2c")
-    bolder = Evidence(plugin="acdc", method="m", metric="m", unit="", score=51.0, n=1, run="5f2c")
+    bold = Evidence(plugin="acdc", method="m", metric="m", unit="", score=50.0, n=1, run="5f2c")
+    bolder = Evidence(plugin="acdc", method="m", metric="m", unit="", score=-51.0, n=1, run="5f2c")
     node = Node(id="m0", evidence=[bold, bolder, found])
     assert node.strongest() == found
     assert node.strongest("acdc") == bolder

@@ -173,7 +173,9 @@ class HookedModel:
         logits, _ = self._run_hooked(batch, interventions, ())
         return logits
 
-    def answer_logits(self, logits: Float[Tensor, "batch column d_vocab"], batch: TokenBatch) -> Float[Tensor, "batch d_vocab"]:
+    def answer_logits(
+        self, logits: Float[Tensor, "batch column d_vocab"], batch: TokenBatch
+    ) -> Float[Tensor, "batch d_vocab"]:
         """The logits at each prompt's last real token, in float32."""
         return logits[torch.arange(len(batch)), batch.last_columns].float()
 

@@ -61,7 +61,9 @@ class Intervention:
         version = old._version
         new = self.edit(old)
         if old._version != version:
-            raise InterventionError(f"the edit at {self.site} changed the activation in place; return a new tensor instead")
+            raise InterventionError(
+                f"the edit at {self.site} changed the activation in place; return a new tensor instead"
+            )
         if not isinstance(new, Tensor) or new.shape != old.shape:
             found = f"shape {tuple(new.shape)}" if isinstance(new, Tensor) else f"a {type(new).__name__}"
             raise InterventionError(
@@ -122,7 +124,9 @@ def zero(site: Site, where: Bool[Tensor, "batch column"] | None = None) -> Inter
         For an attention pattern, whose rows would no longer sum to one.
     """
     if site.kind is Kind.PATTERN:
-        raise InterventionError(f"{site}: a zero attention pattern is not a distribution; ablate {site.all_heads} otherwise")
+        raise InterventionError(
+            f"{site}: a zero attention pattern is not a distribution; ablate {site.all_heads} otherwise"
+        )
     return Intervention(site, torch.zeros_like, where)
 
 

@@ -136,12 +136,19 @@ def _load_pretrained(where: str, request: LoadRequest, **options: Any) -> Hooked
     with _as_load_error(request.name), _quiet():
         tokenizer = AutoTokenizer.from_pretrained(where, **options)
         model, notes = AutoModelForCausalLM.from_pretrained(
-            where, dtype=request.torch_dtype, attn_implementation="eager", output_loading_info=True, **weights, **options
+            where,
+            dtype=request.torch_dtype,
+            attn_implementation="eager",
+            output_loading_info=True,
+            **weights,
+            **options,
         )
     for problem in ("missing_keys", "mismatched_keys"):
         if notes[problem]:
             some = ", ".join(map(str, sorted(notes[problem])[:3]))
-            raise ModelLoadError(f"{request.name}: {len(notes[problem])} weights are {problem.split('_')[0]}, such as {some}")
+            raise ModelLoadError(
+                f"{request.name}: {len(notes[problem])} weights are {problem.split('_')[0]}, such as {some}"
+            )
     return hook(model.to(request.device), tokenizer, request.name)
 
 

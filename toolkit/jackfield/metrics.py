@@ -26,11 +26,20 @@ class AnswerKey:
         True at the token ids that are right and wrong, ``[batch, d_vocab]``.
     clean_logits
         The model's own logits on the clean prompts, ``[batch, d_vocab]``, for metrics that compare distributions.
+
+    Raises
+    ------
+    UndefinedMetricError
+        If a prompt has no answer.
     """
 
     answers: Bool[Tensor, "batch d_vocab"]
     foils: Bool[Tensor, "batch d_vocab"]
     clean_logits: Float[Tensor, "batch d_vocab"] | None = None
+
+    def __post_init__(self) -> None:
+        if not bool(self.answers.any(-1).all()):
+            raise UndefinedMetricError("every prompt needs at least one answer to be graded against")
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,16 @@ class Metric:
         Raises
         ------
         UndefinedMetricError
-            If the key lacks what the metric needs, or a value is not a number.
+            If the key lacks what the metric needs, or a logit or a value is not a number.
         """
+        if bool(logits.isnan().any()):
+            rows = int(logits.isnan().any(-1).sum())
+            raise UndefinedMetricError(f"{self.name}: the logits of {rows} of {len(logits)} prompts are not numbers")
         values = self.compute(logits, key)
         if bool(values.isnan().any()):
-            raise UndefinedMetricError(f"{self.name} is not a number for {int(values.isnan().sum())} of {len(values)} prompts")
+            raise UndefinedMetricError(
+                f"{self.name} is not a number for {int(values.isnan().sum())} of {len(values)} prompts"
+            )
         return values
 
 
@@ -100,7 +114,7 @@ def _kl_divergence(logits: Tensor, key: AnswerKey) -> Tensor:
     if key.clean_logits is None:
         raise UndefinedMetricError("kl_divergence compares with the clean prediction, and no clean logits were given")
     clean = key.clean_logits.log_softmax(-1)
-    return (clean.exp() * (clean - logits.log_softmax(-1))).sum(-1)
+    return (clean.exp() * (clean - logits.log_softmax(-1))).sum(-1).clamp(min=0.0)
 
 
 BUILT_IN: tuple[Metric, ...] = (

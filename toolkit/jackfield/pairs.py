@@ -161,7 +161,9 @@ class PairBatch:
                     f"no unrelated prompt for {pair.clean!r}: it alone has template {pair.template!r}; use more pairs"
                 )
             words = {*pair.answers, *pair.foils}
-            foreign = [other for other in others if words.isdisjoint(self.pairs[other].answers + self.pairs[other].foils)]
+            foreign = [
+                other for other in others if words.isdisjoint(self.pairs[other].answers + self.pairs[other].foils)
+            ]
             partners.append(draw.choice(foreign or others))
         return partners
 
@@ -180,7 +182,9 @@ def _token_position(model: HookedModel, pair: PromptPair, word: int) -> int:
             raise AlignmentError(f"the tokens of {prompt!r} do not break after word {word}, {words[word]!r}")
         found.append(length - 1)
     if found[0] != found[1]:
-        raise AlignmentError(f"word {word} has token position {found[0]} in {pair.clean!r}, {found[1]} in {pair.corrupted!r}")
+        raise AlignmentError(
+            f"word {word} has token position {found[0]} in {pair.clean!r}, {found[1]} in {pair.corrupted!r}"
+        )
     return found[0]
 
 

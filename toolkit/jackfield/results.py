@@ -40,6 +40,11 @@ class AnalysisResult(ABC):
         Name of each control -> what it is; its numbers are in ``data``.
     provenance
         What the result was made from.
+
+    Raises
+    ------
+    ResultError
+        If a variable, a unit, a coordinate or every control is missing.
     """
 
     data: xr.Dataset
@@ -58,6 +63,8 @@ class AnalysisResult(ABC):
         for name, variable in self.data.data_vars.items():
             if "unit" not in variable.attrs:
                 raise ResultError(f"variable {name} of a {self.provenance.analysis} result has no unit")
+        if bare := sorted(set(map(str, self.data.dims)) - set(map(str, self.data.coords))):
+            raise ResultError(f"dimension {', '.join(bare)} of a {self.provenance.analysis} result has no coordinate")
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
@@ -107,7 +114,7 @@ class AnalysisResult(ABC):
                 header["controls"],  # type: ignore[arg-type]
                 Provenance.from_dict(header["provenance"]),  # type: ignore[arg-type]
             )
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             raise ResultError(f"{path} does not hold a {cls.__name__}: {error}") from error
 
 
@@ -124,6 +131,8 @@ def read_header(path: Path) -> dict[str, object]:
     try:
         with xr.open_dataset(path, engine="h5netcdf") as data:
             header: dict[str, object] = json.loads(data.attrs[_HEADER])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise ResultError(f"{path} is not a jackfield result: {type(error).__name__}: {error}") from error
+    if not isinstance(header, dict):
+        raise ResultError(f"{path} is not a jackfield result: its header is a {type(header).__name__}")
     return header

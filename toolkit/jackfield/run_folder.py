@@ -157,10 +157,10 @@ class RunFolder:
             self.require_ownable()
             return None
         manifest = self.manifest
-        if not StudyConfig.parse(manifest.study, str(self.manifest_file)).asks_the_same_as(config):
+        if others := StudyConfig.parse(manifest.study, str(self.manifest_file)).differences(config):
             raise ConfigError(
-                f"{self.path} holds a run of another study, {manifest.title}; choose another folder (--out), "
-                "or give it up (--fresh)"
+                f"{self.path} holds a run of another study: it has another {' and another '.join(others)}; "
+                "choose another folder (--out), or give that run up (--fresh)"
             )
         return manifest
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from jackfield.errors import InterventionError, SelfCheckError, SiteError
 from jackfield.hooked_model import CachedRun, HookedModel
-from jackfield.interventions import Intervention, replace
+from jackfield.interventions import Intervention, add, replace
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
 
@@ -36,7 +36,9 @@ class Probe:
     @staticmethod
     def token_rows(d_vocab: int) -> tuple[tuple[int, ...], ...]:
         """Two prompts of unequal length, spread over the vocabulary."""
-        return tuple(tuple((d_vocab // 3 + 7 * i + 13 * j) % d_vocab for j in range(n)) for i, n in enumerate((_LONG, _SHORT)))
+        return tuple(
+            tuple((d_vocab // 3 + 7 * i + 13 * j) % d_vocab for j in range(n)) for i, n in enumerate((_LONG, _SHORT))
+        )
 
 
 def check_model(model: HookedModel, probe: Probe) -> None:
@@ -64,10 +66,9 @@ def check_model(model: HookedModel, probe: Probe) -> None:
         sites = promised_sites(model)
         run = model.run_with_cache(batch, sites)
         _check_sums(model, run)
-        written = _few_layers(model, sites)
-        _check_self_patch(model, batch, {site: run[site] for site in written}, run.logits)
-        _check_writes(model, batch, {site: run[site] for site in written})
-        _check_stream_writes(model, batch, {site: run[site] for site in written})
+        written = {site: run[site] for site in _few_layers(model, sites)}
+        for check in (_check_self_patch, _check_writes, _check_stream_writes):
+            check(model, batch, written)
     except (SiteError, InterventionError) as error:
         raise SelfCheckError(f"{model.name}: {error}") from error
 
@@ -95,11 +96,17 @@ def _tolerance(like: Tensor) -> float:
     return _TOLERANCE[like.dtype] * max(1.0, like.abs().max().item())
 
 
+def _gap(found: Tensor, wanted: Tensor) -> float:
+    return (found.double() - wanted.double()).abs().max().item()
+
+
 def _require_equal(model: HookedModel, found: Tensor, wanted: Tensor, promise: str, like: Tensor) -> None:
-    gap = (found.double() - wanted.double()).abs().max().item()
+    gap = _gap(found, wanted)
     limit = _tolerance(like)
     if not gap <= limit:
-        raise SelfCheckError(f"{model.name} ({model.identity.architecture}): {promise}; off by {gap:.3g}, allowed {limit:.3g}")
+        raise SelfCheckError(
+            f"{model.name} ({model.identity.architecture}): {promise}; off by {gap:.3g}, allowed {limit:.3g}"
+        )
 
 
 def _check_logits(model: HookedModel, probe: Probe) -> None:
@@ -118,21 +125,28 @@ def _check_sums(model: HookedModel, run: CachedRun) -> None:
         _require_equal(model, run[pre] + run[attention] + run[mlp], run[post], promise, run[post])
 
 
-def _check_self_patch(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor], logits: Tensor) -> None:
-    patched = model.run_with_interventions(batch, [replace(site, value) for site, value in values.items()])
-    _require_equal(model, patched, logits, "writing every site's own value back must change nothing", logits)
+def _check_self_patch(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor]) -> None:
+    """Write one site's own value back per row: in one row, later sites would hide what earlier ones do."""
+    tall = _repeat(batch, len(values))
+    still = model.run(tall)
+    writes = [replace(site, value, _row(tall, row)) for row, (site, value) in enumerate(values.items())]
+    patched = model.run_with_interventions(tall, writes)
+    for row, site in enumerate(values):
+        if not _gap(patched[row], still[row]) <= _tolerance(still):
+            alone = model.run_with_interventions(batch, [replace(site, values[site])])
+            promise = f"writing {site}'s own value back must change nothing"
+            _require_equal(model, alone, still[:1], promise, still)
+    _require_equal(model, patched, still, "writing one site's own value back per prompt must change nothing", still)
 
 
 def _check_writes(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor]) -> None:
-    """Disturb one site per row of a batch of equal rows; each row must then differ from the undisturbed last row."""
-    rows = len(values) + 1
-    tall = TokenBatch(batch.tokens.repeat(rows, 1), batch.mask.repeat(rows, 1))
+    """Disturb one site per row; each row must then differ from what it was by more than equal rows differ."""
+    tall = _repeat(batch, len(values))
     still = model.run(tall)
     noise_floor = (still - still[:1]).abs().amax().item()
-    interventions = [_disturbance(site, value, tall, row) for row, (site, value) in enumerate(values.items())]
-    logits = model.run_with_interventions(tall, interventions)
-    moved = (logits - still).abs().amax(dim=(1, 2)).tolist()
-    deaf = [str(site) for site, change in zip(values, moved, strict=False) if not change > 2 * noise_floor]
+    writes = [_disturbance(site, value, tall, row) for row, (site, value) in enumerate(values.items())]
+    moved = (model.run_with_interventions(tall, writes) - still).abs().amax(dim=(1, 2)).tolist()
+    deaf = [str(site) for site, change in zip(values, moved, strict=True) if not change > 2 * noise_floor]
     if deaf:
         raise SelfCheckError(
             f"{model.name} ({model.identity.architecture}): writing to {', '.join(deaf)} does not reach the output"
@@ -142,7 +156,7 @@ def _check_writes(model: HookedModel, batch: TokenBatch, values: dict[Site, Tens
 def _check_stream_writes(model: HookedModel, batch: TokenBatch, values: dict[Site, Tensor]) -> None:
     """Disturb the residual stream, at one site per row: what is written there must also pass by the layer's parts."""
     streams = [site for site in values if site.kind in (Kind.RESID_PRE, Kind.RESID_MID)]
-    tall = TokenBatch(batch.tokens.repeat(len(streams), 1), batch.mask.repeat(len(streams), 1))
+    tall = _repeat(batch, len(streams))
     interventions = [_disturbance(site, values[site], tall, row) for row, site in enumerate(streams)]
     parts = {Site(kind, site.layer) for site in streams for kind in _PARTS}
     run = model.run_with_cache(tall, parts.union(streams), interventions)
@@ -154,10 +168,19 @@ def _check_stream_writes(model: HookedModel, batch: TokenBatch, values: dict[Sit
         _require_equal(model, found, run[post][row], promise, run[post][row])
 
 
+def _repeat(batch: TokenBatch, times: int) -> TokenBatch:
+    return TokenBatch(batch.tokens.repeat(times, 1), batch.mask.repeat(times, 1))
+
+
+def _row(batch: TokenBatch, row: int) -> Bool[Tensor, "batch column"]:
+    """A mask of all tokens of one row."""
+    where = torch.zeros_like(batch.mask)
+    where[row] = True
+    return where
+
+
 def _disturbance(site: Site, value: Tensor, batch: TokenBatch, row: int) -> Intervention:
     """Noise of the activation's own size at all tokens of one row."""
     generator = torch.Generator().manual_seed(row)
     noise = torch.randn(value.shape, generator=generator).to(value) * value.abs().mean().clamp(min=1e-3)
-    where = torch.zeros_like(batch.mask)
-    where[row] = True
-    return Intervention(site, lambda old: old + noise, where)
+    return add(site, noise, _row(batch, row))

@@ -53,7 +53,9 @@ class Kind(Enum):
     Q = _Spec(2, "a{layer}.h{head}.q", "blocks.{layer}.attn.hook_q", _HEAD)
     K = _Spec(2, "a{layer}.h{head}.k", "blocks.{layer}.attn.hook_k", _HEAD)
     V = _Spec(2, "a{layer}.h{head}.v", "blocks.{layer}.attn.hook_v", _HEAD)
-    PATTERN = _Spec(3, "a{layer}.h{head}.pattern", "blocks.{layer}.attn.hook_pattern", ("batch", "head", "position", "key"))
+    PATTERN = _Spec(
+        3, "a{layer}.h{head}.pattern", "blocks.{layer}.attn.hook_pattern", ("batch", "head", "position", "key")
+    )
     Z = _Spec(4, "a{layer}.h{head}.z", "blocks.{layer}.attn.hook_z", _HEAD)
     HEAD_OUT = _Spec(5, "a{layer}.h{head}", "blocks.{layer}.attn.hook_result", _HEAD_STREAM, Gate.HEAD_RESULT)
     ATTN_OUT = _Spec(6, "attn_out.{layer}", "blocks.{layer}.hook_attn_out", _STREAM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,26 @@ def bootstrap_mean(values: Floats, rng: np.random.Generator, level: float = 0.95
     ----------
     values
         ``[..., prompt]``; prompts are resampled together for all leading indices.
+    rng
+        Source of randomness.
+    level
+        Share of such intervals that hold the true mean.
+
+    Returns
+    -------
+    Interval
+        Its ends have the shape ``[...]``.
+
+    Raises
+    ------
+    UndefinedMetricError
+        If there are fewer than two prompts, or a value is not finite.
+
+    Examples
+    --------
+    >>> interval = bootstrap_mean(np.array([1.0, 2.0, 3.0, 4.0]), np.random.default_rng(0))
+    >>> bool(1.0 <= interval.low < 2.5 < interval.high <= 4.0)
+    True
     """
     return bootstrap_share(values, np.ones(values.shape[-1]), rng, level)
 
@@ -63,16 +84,26 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
         ``[..., prompt]``.
     whole
         ``[prompt]``, resampled together with ``parts``.
+    rng, level
+        As for :func:`bootstrap_mean`.
+
+    Returns
+    -------
+    Interval
+        Its ends have the shape ``[...]``.
 
     Raises
     ------
     UndefinedMetricError
-        If there are fewer than two prompts, or the wholes average to zero.
+        If there are fewer than two prompts, a value is not finite, or the wholes average to zero in the sample or so
+        often in its resamples that the interval has no end.
     """
-    from scipy.stats import bootstrap
+    from scipy.stats import DegenerateDataWarning, bootstrap
 
     if parts.shape[-1] < 2:
         raise UndefinedMetricError(f"an interval over prompts needs at least 2 prompts, got {parts.shape[-1]}")
+    if not (np.isfinite(parts).all() and np.isfinite(whole).all()):
+        raise UndefinedMetricError("an interval needs finite values; a value is infinite or not a number")
     mean_share(parts, whole)
     aligned = np.broadcast_to(whole, parts.shape)
 
@@ -80,11 +111,19 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
         found: Floats = part.mean(axis) / whole.mean(axis)
         return found
 
-    result: Any = bootstrap(
-        (parts, aligned), share, paired=True, vectorized=True, axis=-1, n_resamples=_RESAMPLES, batch=_BATCH,
-        confidence_level=level, method="percentile", rng=rng,
-    )  # fmt: skip
-    return Interval(result.confidence_interval.low, result.confidence_interval.high, level)
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        result: Any = bootstrap(
+            (parts, aligned), share, paired=True, vectorized=True, axis=-1, n_resamples=_RESAMPLES, batch=_BATCH,
+            confidence_level=level, method="percentile", rng=rng,
+        )  # fmt: skip
+    low, high = result.confidence_interval
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise UndefinedMetricError(
+            f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often positive "
+            "as negative; use more prompts"
+        )
+    return Interval(low, high, level)
 
 
 def mean_share(parts: Floats, whole: Floats) -> Floats:
@@ -107,7 +146,21 @@ def mean_share(parts: Floats, whole: Floats) -> Floats:
 def paired_p_values(left: Floats, right: Floats) -> Floats:
     """Two-sided p-values of the Wilcoxon signed-rank test that ``left - right`` is centred on 0, over the last axis.
 
-    Cells in which all pairs tie get 1.
+    Parameters
+    ----------
+    left, right
+        ``[..., prompt]``; the two values of each prompt.
+
+    Returns
+    -------
+    array ``[...]``
+        Cells in which all pairs tie get 1.
+
+    Examples
+    --------
+    >>> left = np.arange(1.0, 11.0)
+    >>> float(paired_p_values(left, left)), bool(paired_p_values(left, 0 * left) < 0.01)
+    (1.0, True)
     """
     from scipy.stats import wilcoxon
 
@@ -120,7 +173,13 @@ def paired_p_values(left: Floats, right: Floats) -> Floats:
 
 
 def false_discovery_rate(p_values: Floats) -> Floats:
-    """Benjamini-Hochberg q-values over all entries, in the shape given."""
+    """Benjamini-Hochberg q-values over all entries, in the shape given.
+
+    Examples
+    --------
+    >>> false_discovery_rate(np.array([0.01, 0.04, 0.03, 0.5])).round(4).tolist()
+    [0.04, 0.0533, 0.0533, 0.5]
+    """
     from scipy.stats import false_discovery_control
 
     if p_values.size == 0:

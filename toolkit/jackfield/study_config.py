@@ -15,7 +15,6 @@ from pydantic import (
     JsonValue,
     ValidationError,
     model_serializer,
-    model_validator,
 )
 
 from jackfield.analysis import describe
@@ -30,6 +29,17 @@ Name = Annotated[str, Field(min_length=1)]
 
 def _by_name(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
+
+
+def _by_name_with_settings(value: object) -> object:
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            [(name, config)] = value.items()
+            return {"name": name, "config": {} if config is None else config}
+        raise ValueError("an analysis is given as its name, or as one name with its settings")
+    return value
 
 
 class _Choice(BaseModel):
@@ -60,18 +70,6 @@ class AnalysisChoice(_Choice):
 
     name: Name
     config: dict[str, JsonValue] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_file(cls, value: object) -> object:
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, Mapping) and len(value) == 1 and "name" not in value:
-            [(name, config)] = value.items()
-            return {"name": name, "config": {} if config is None else config}
-        if isinstance(value, Mapping) and value.keys() == {"name", "config"}:
-            return value
-        raise ValueError("an analysis is given as its name, or as one name with its settings")
 
     @model_serializer
     def _as_in_a_file(self) -> str | dict[str, dict[str, JsonValue]]:
@@ -106,7 +104,9 @@ class StudyConfig(_Choice):
     task: Annotated[TaskChoice, BeforeValidator(_by_name)]
     metric: Name = "logit_difference"
     seed: int = Field(0, ge=0, strict=True)
-    analyses: tuple[AnalysisChoice, ...] = Field((AnalysisChoice(name="activation_patching"),), min_length=1)
+    analyses: tuple[Annotated[AnalysisChoice, BeforeValidator(_by_name_with_settings)], ...] = Field(
+        (AnalysisChoice(name="activation_patching"),), min_length=1
+    )
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any], source: str = "the study") -> Self:
@@ -137,9 +137,16 @@ class StudyConfig(_Choice):
         """The study as the text of a file that :meth:`from_yaml` reads."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
-    def asks_the_same_as(self, other: StudyConfig) -> bool:
-        """Whether both ask for the same numbers; whether the network may be used does not matter for that."""
-        return self._without_network() == other._without_network()
+    def differences(self, other: StudyConfig) -> list[str]:
+        """The fields in which both ask for something else; leave to use the network changes no number, so no field.
+
+        Examples
+        --------
+        >>> StudyConfig.parse({"task": "ioi"}).differences(StudyConfig.parse({"task": "ioi", "seed": 1}))
+        ['seed']
+        """
+        own, others = self._without_network(), other._without_network()
+        return [field for field in own if own[field] != others[field]]
 
     def with_settings(self, assignments: Iterable[str]) -> StudyConfig:
         """This study with some settings of its analyses changed.
@@ -164,9 +171,7 @@ class StudyConfig(_Choice):
         for assignment in assignments:
             index, field, value = self._assignment(assignment)
             configs[index][field] = value
-        choices = [
-            {"name": choice.name, "config": config} for choice, config in zip(self.analyses, configs, strict=True)
-        ]
+        choices = [{choice.name: config} for choice, config in zip(self.analyses, configs, strict=True)]
         return self.parse({**self.model_dump(), "analyses": choices}, "settings")
 
     def only(self, names: Iterable[str]) -> StudyConfig:

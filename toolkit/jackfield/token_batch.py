@@ -39,10 +39,27 @@ class TokenBatch:
     def from_rows(cls, rows: Sequence[Sequence[int]], pad: int, side: PaddingSide = "right") -> TokenBatch:
         """Pad rows of token ids to one length.
 
+        Parameters
+        ----------
+        rows
+            The token ids of each prompt.
+        pad
+            The token id to fill up with; any will do, since it is masked.
+        side
+            Where to fill up.
+
         Raises
         ------
         TaskError
             If there is no row, or an empty one.
+
+        Examples
+        --------
+        >>> batch = TokenBatch.from_rows([[5, 6, 7], [8]], pad=0, side="left")
+        >>> batch.tokens.tolist()
+        [[5, 6, 7], [0, 0, 8]]
+        >>> batch.columns([-1, 0]).tolist()
+        [2, 2]
         """
         if not rows or min(map(len, rows)) == 0:
             raise TaskError("a batch needs at least one prompt, and every prompt at least one token")
@@ -80,9 +97,11 @@ class TokenBatch:
         Raises
         ------
         AlignmentError
-            If a prompt has no such position.
+            If a prompt has no such position, or there is not one position per prompt.
         """
         wanted = torch.as_tensor(positions, device=self.tokens.device)
+        if wanted.shape != (len(self),):
+            raise AlignmentError(f"expected one position per prompt, [{len(self)}], got shape {list(wanted.shape)}")
         from_start = torch.where(wanted < 0, wanted + self.lengths, wanted)
         if bool(((from_start < 0) | (from_start >= self.lengths)).any()):
             raise AlignmentError(f"positions {wanted.tolist()} asked of prompts of {self.lengths.tolist()} tokens")

@@ -30,9 +30,8 @@ class Induction(Task):
     positions = ("PREVIOUS", "TARGET")
 
     def pair_maker(self, words: Words) -> PairMaker:
-        vocabulary = words.single(
-            max(VOCABULARIES, key=lambda vocabulary: english.share_known(words, vocabulary)), at_least=12
-        )
+        spoken = max(VOCABULARIES, key=lambda vocabulary: english.share_known(words, vocabulary))
+        vocabulary = words.single(spoken, at_least=12)
         opening = english.opening(words)
         templates = cycle([(Template.of([*opening, *_blanks(*shape)]), shape[0]) for shape in LISTS])
 

@@ -26,8 +26,8 @@ TEMPLATE = Template.of(say.two_hop(world.TwoHop("{START}", "{FIRST}", "{SECOND}"
 class TwoHop(Task):
     """A fact about the person that another fact leads to; the corrupted prompt starts from another person.
 
-    Both questions come from the same splits of *fieldmouse*'s knowledge, and differ in the person in between and in
-    the answer.
+    Both questions come from the same splits of *fieldmouse*'s knowledge. As they name the same two relations and their
+    answers differ, so do the persons in between.
 
     Parameters
     ----------
@@ -57,14 +57,7 @@ class TwoHop(Task):
             question: others
             for questions in alike.values()
             for question in questions
-            if (
-                others := [
-                    other
-                    for other in questions
-                    if knowledge.bridge(other) != knowledge.bridge(question)
-                    and knowledge.answer(other) != knowledge.answer(question)
-                ]
-            )
+            if (others := [other for other in questions if knowledge.answer(other) != knowledge.answer(question)])
         }
         asked = list(contrasts)
 

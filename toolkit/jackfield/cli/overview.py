@@ -42,7 +42,7 @@ def print_overview(folder: RunFolder, manifest: Manifest) -> None:
         if told:
             console.print("\n", text(record.label, "bold"), sep="")
             for sentence in told:
-                console.print(text(sentence))
+                console.print(text(sentence), soft_wrap=True)
     console.print()
     if manifest.circuit is None:
         console.print(text("This run is unfinished; run the study again to resume it.", _STYLES["unfinished"]))

@@ -15,7 +15,10 @@ from .rows import ROWS, ioi_names_allowed
 if TYPE_CHECKING:
     from jackfield.hooked_model import HookedModel
 
-__all__ = ["SKILLS", "Question", "measure"]
+__all__ = ["NEVER_COMPOSED", "NO_EXAMPLE", "SKILLS", "Question", "measure"]
+
+NEVER_COMPOSED = "two hops: second fact never composed"
+NO_EXAMPLE = "in context, no example"
 
 _MOST = 400
 _BATCH = 200
@@ -82,7 +85,7 @@ SKILLS: Mapping[str, Callable[[], Iterator[Question]]] = {
     "one hop: all 400 facts": _one_hop,
     "two hops: seen in training": lambda: _two_hop(world.knowledge_base().trained),
     "two hops: unseen, second fact composed elsewhere": lambda: _two_hop(world.knowledge_base().held_out),
-    "two hops: second fact never composed": lambda: _two_hop(world.knowledge_base().out_of_distribution),
+    NEVER_COMPOSED: lambda: _two_hop(world.knowledge_base().out_of_distribution),
     "indirect object: unseen pairs of names": lambda: _handover((("when",), ("after",), ("then", ",")), ((",",), ("and",))),
     "indirect object: unseen pairs, unseen wording": lambda: _handover((("there", ","), ("while",)), ((".", "then"), (".",))),
     "coloured objects": lambda: _from_rows("coloured_objects"),
@@ -92,7 +95,7 @@ SKILLS: Mapping[str, Callable[[], Iterator[Question]]] = {
     "greater than: a later year is likeliest": _greater_than,
     "induction: next word of a repeated list": lambda: _from_rows("repeated"),
     **{f"in context, 5 examples: {name}": lambda name=name: _in_context(name, 5) for name in world.functions()},  # type: ignore[misc]
-    **{f"in context, no example: {name}": lambda name=name: _in_context(name, 0) for name in world.functions()},  # type: ignore[misc]
+    **{f"{NO_EXAMPLE}: {name}": lambda name=name: _in_context(name, 0) for name in world.functions()},  # type: ignore[misc]
 }
 """Skill -> its questions; at most four hundred of them are asked."""
 

@@ -1,0 +1,137 @@
+"""Intervals cover what they should, tests find what is there, and what is undefined has no number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jackfield.errors import UndefinedMetricError
+from jackfield.statistics import (
+    Estimate,
+    bootstrap_mean,
+    bootstrap_share,
+    false_discovery_rate,
+    mean_share,
+    paired_p_values,
+)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_a_bootstrap_interval_covers_the_true_mean_at_about_its_level() -> None:
+    samples = rng().exponential(2.0, (400, 60))
+    for level, least, most in ((0.95, 0.90, 0.98), (0.5, 0.42, 0.58)):
+        interval = bootstrap_mean(samples, rng(1), level)
+        covered = np.mean((interval.low <= 2.0) & (interval.high >= 2.0))
+        assert least <= covered <= most
+        assert interval.level == level
+
+
+def test_a_bootstrap_interval_of_a_share_covers_the_true_share() -> None:
+    draw = rng(2)
+    whole = draw.normal(3.0, 1.0, 60)
+    parts = 0.4 * whole + draw.normal(0.0, 0.5, (400, 60))
+    interval = bootstrap_share(parts, whole, rng(3))
+    assert 0.90 <= np.mean((interval.low <= 0.4) & (interval.high >= 0.4)) <= 0.98
+
+
+def test_the_whole_is_a_share_of_one_without_doubt() -> None:
+    whole = rng().normal(2.0, 1.0, 30)
+    interval = bootstrap_share(whole, whole, rng())
+    assert (float(interval.low), float(interval.high)) == (1.0, 1.0)
+
+
+def test_intervals_are_the_same_for_the_same_seed() -> None:
+    values = rng().normal(size=(3, 20))
+    first, second, other = (bootstrap_mean(values, rng(seed)) for seed in (5, 5, 6))
+    assert np.array_equal(first.low, second.low)
+    assert np.array_equal(first.high, second.high)
+    assert not np.array_equal(first.low, other.low)
+
+
+def test_cells_with_equal_values_get_equal_intervals() -> None:
+    values = np.tile(rng().normal(size=20), (2, 3, 1))
+    interval = bootstrap_mean(values, rng())
+    assert interval.low.shape == (2, 3)
+    assert np.ptp(interval.low) == np.ptp(interval.high) == 0
+
+
+def test_a_constant_has_an_interval_of_no_width() -> None:
+    assert Estimate.of_mean(np.full(5, 2.5), "logits", rng()) == Estimate(2.5, 2.5, 2.5, 5, "logits")
+
+
+def test_an_estimate_holds_its_mean() -> None:
+    values = rng().normal(size=40)
+    estimate = Estimate.of_mean(values, "nats", rng())
+    assert estimate.low < estimate.value == values.mean() < estimate.high
+    assert (estimate.n, estimate.unit) == (40, "nats")
+
+
+def test_means_come_before_shares() -> None:
+    parts, whole = np.array([[1.0, 0.0], [3.0, 5.0]]), np.array([0.0, 4.0])
+    assert mean_share(parts, whole).tolist() == [0.25, 2.0]
+
+
+@pytest.mark.parametrize("whole", [np.zeros(4), np.array([1.0, -1.0, 2.0, -2.0]), np.array([1e9, -1e9, 0.01, 0.0])])
+def test_a_share_of_no_difference_is_undefined(whole: np.ndarray) -> None:
+    for attempt in (lambda: mean_share(np.ones(4), whole), lambda: bootstrap_share(np.ones(4), whole, rng())):
+        with pytest.raises(UndefinedMetricError, match="there is nothing to share"):
+            attempt()
+
+
+@pytest.mark.parametrize("part", [0.0, 1.0])
+def test_a_share_of_a_difference_of_either_sign_has_no_interval(part: float) -> None:
+    with pytest.raises(UndefinedMetricError, match="as often positive as negative; use more prompts"):
+        bootstrap_share(np.full(4, part), np.array([1.0, -1.0, 1.0, 0.0]), rng())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_has_no_interval(bad: float) -> None:
+    with pytest.raises(UndefinedMetricError, match="an interval needs finite values"):
+        bootstrap_mean(np.array([1.0, bad, 2.0]), rng())
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_an_interval_needs_two_prompts(count: int) -> None:
+    with pytest.raises(UndefinedMetricError, match=f"needs at least 2 prompts, got {count}"):
+        bootstrap_mean(np.ones(count), rng())
+
+
+def test_ties_are_no_difference_and_a_clear_shift_is_one() -> None:
+    base = rng().normal(size=30)
+    right = np.stack([base, base - 1, base + 1, rng(1).permuted(base)])
+    p_values = paired_p_values(np.broadcast_to(base, right.shape), right)
+    assert p_values[0] == 1.0
+    assert bool((p_values[1:3] < 1e-5).all())
+    assert p_values[3] > 0.05
+
+
+def test_p_values_of_no_difference_are_spread_evenly() -> None:
+    differences = rng(4).normal(size=(2000, 25))
+    p_values = paired_p_values(differences, np.zeros_like(differences))
+    for threshold in (0.05, 0.5):
+        assert abs(np.mean(p_values <= threshold) - threshold) < 0.03
+
+
+def test_p_values_keep_the_shape_of_the_cells() -> None:
+    assert paired_p_values(np.ones((2, 3, 8)), np.zeros((2, 3, 8))).shape == (2, 3)
+    assert paired_p_values(np.zeros((0, 8)), np.zeros((0, 8))).shape == (0,)
+
+
+def test_benjamini_hochberg_by_hand() -> None:
+    p_values = np.array([[0.005, 0.009], [0.05, 0.5]])
+    np.testing.assert_allclose(false_discovery_rate(p_values), [[0.018, 0.018], [0.2 / 3, 0.5]])
+
+
+@given(st.lists(st.floats(0, 1), max_size=20))
+def test_q_values_keep_the_order_and_are_no_smaller_than_p_values(values: list[float]) -> None:
+    p_values = np.array(values)
+    q_values = false_discovery_rate(p_values)
+    assert q_values.shape == p_values.shape
+    assert bool((q_values >= p_values * (1 - 1e-12)).all())
+    assert bool((q_values <= 1).all())
+    assert bool((np.diff(q_values[np.argsort(p_values)]) >= -1e-12).all())
