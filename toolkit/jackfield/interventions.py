@@ -92,7 +92,7 @@ class Intervention:
         return where.view(shape).to(activation.device)
 
 
-def replace(site: Site, value: Float[Tensor, "..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
+def replace(site: Site, value: Float[Tensor, " ..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
     """Put ``value``, broadcast to the activation's shape, in the activation's place.
 
     Which name this goes by depends on the value: another prompt's activation makes it *resample* (or *patch*), a data
@@ -130,7 +130,7 @@ def zero(site: Site, where: Bool[Tensor, "batch column"] | None = None) -> Inter
     return Intervention(site, torch.zeros_like, where)
 
 
-def add(site: Site, value: Float[Tensor, "..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
+def add(site: Site, value: Float[Tensor, " ..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
     """Add ``value``, broadcast to the activation's shape.
 
     Parameters

@@ -135,7 +135,8 @@ def _load_pretrained(where: str, request: LoadRequest, **options: Any) -> Hooked
     weights = {} if "gguf_file" in options else {"use_safetensors": True}
     with _as_load_error(request.name), _quiet():
         tokenizer = AutoTokenizer.from_pretrained(where, **options)
-        model, notes = AutoModelForCausalLM.from_pretrained(
+        loader: Any = AutoModelForCausalLM
+        model, notes = loader.from_pretrained(
             where,
             dtype=request.torch_dtype,
             attn_implementation="eager",
@@ -160,7 +161,7 @@ def hook(network: PreTrainedModel, tokenizer: Any, name: str) -> HookedModel:
     from jackfield.hooked_model import HookedModel, ModelIdentity
     from jackfield.self_check import Probe, check_model
 
-    network = network.eval()
+    network.train(mode=False)
     parameter = next(network.parameters())
     identity = ModelIdentity(
         name=name,
@@ -219,8 +220,9 @@ def _as_load_error(name: str) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the loaders' progress bars and advice; what matters of it is checked and raised."""
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
+    logging: Any = transformers_logging
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()

@@ -63,9 +63,9 @@ class Metric:
     description: str
     higher_is_better: bool
     bounds: tuple[float, float]
-    compute: Callable[[Float[Tensor, "batch d_vocab"], AnswerKey], Float[Tensor, "batch"]]
+    compute: Callable[[Float[Tensor, "batch d_vocab"], AnswerKey], Float[Tensor, " batch"]]
 
-    def __call__(self, logits: Float[Tensor, "batch d_vocab"], key: AnswerKey) -> Float[Tensor, "batch"]:
+    def __call__(self, logits: Float[Tensor, "batch d_vocab"], key: AnswerKey) -> Float[Tensor, " batch"]:
         """One value per prompt.
 
         Raises

@@ -77,7 +77,7 @@ class PairBatch:
     corrupted: TokenBatch
     answers: Bool[Tensor, "batch d_vocab"]
     foils: Bool[Tensor, "batch d_vocab"]
-    positions: Mapping[str, Int[Tensor, "batch"]]
+    positions: Mapping[str, Int[Tensor, " batch"]]
     dropped_words: tuple[str, ...] = ()
     drawn: int = 0
 

@@ -76,7 +76,7 @@ class TokenBatch:
         return self.tokens.shape[0]
 
     @property
-    def lengths(self) -> Int[Tensor, "batch"]:
+    def lengths(self) -> Int[Tensor, " batch"]:
         """Real tokens in each prompt."""
         return self.mask.sum(-1)
 
@@ -86,12 +86,12 @@ class TokenBatch:
         return (self.mask.cumsum(-1) - 1).clamp(min=0)
 
     @property
-    def last_columns(self) -> Int[Tensor, "batch"]:
+    def last_columns(self) -> Int[Tensor, " batch"]:
         """The column of each prompt's last real token, where the answer is read."""
         columns = torch.arange(self.tokens.shape[1], device=self.tokens.device)
         return (columns * self.mask).argmax(-1)
 
-    def columns(self, positions: Int[Tensor, "batch"] | Sequence[int]) -> Int[Tensor, "batch"]:
+    def columns(self, positions: Int[Tensor, " batch"] | Sequence[int]) -> Int[Tensor, " batch"]:
         """The column of one position in each prompt; negative positions count from the prompt's end.
 
         Raises
@@ -107,13 +107,13 @@ class TokenBatch:
             raise AlignmentError(f"positions {wanted.tolist()} asked of prompts of {self.lengths.tolist()} tokens")
         return self.mask.int().argmax(-1) + from_start
 
-    def at(self, positions: Int[Tensor, "batch"] | Sequence[int]) -> Bool[Tensor, "batch column"]:
+    def at(self, positions: Int[Tensor, " batch"] | Sequence[int]) -> Bool[Tensor, "batch column"]:
         """A mask that is True at one position of each prompt; see :meth:`columns`."""
         chosen = torch.zeros_like(self.mask)
         chosen[torch.arange(len(self)), self.columns(positions)] = True
         return chosen
 
-    def select(self, rows: Int[Tensor, "chosen"] | Sequence[int]) -> TokenBatch:
+    def select(self, rows: Int[Tensor, " chosen"] | Sequence[int]) -> TokenBatch:
         """The batch of some rows, in the order given."""
         index = torch.as_tensor(rows, device=self.tokens.device)
         return TokenBatch(self.tokens[index], self.mask[index])

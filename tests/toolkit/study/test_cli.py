@@ -59,19 +59,9 @@ def test_flags_alone_make_a_study(jackfield: Runs) -> None:
 
 
 def test_flags_override_the_file_and_settings_reach_the_analysis(jackfield: Runs) -> None:
-    flags = [
-        "--seed",
-        "4",
-        "--pairs",
-        "8",
-        "--metric",
-        "probability",
-        "--analysis",
-        "second",
-        "--set",
-        "second.places=[m1]",
-    ]
-    found = document(jackfield("run", "study.yaml", *flags, "--network", "--json", "--out", "here"))
+    flags = ["--seed", "4", "--pairs", "8", "--metric", "probability", "--network", "--out", "here"]
+    chosen = ["--analysis", "second", "--set", "second.places=[m1]"]
+    found = document(jackfield("run", "study.yaml", *flags, *chosen, "--json"))
     assert (found["setup"]["seed"], found["setup"]["drawn"], found["setup"]["metric"]) == (4, 8, "probability")
     assert [record["config"] for record in found["analyses"]] == [{"scale": 2.0, "places": ["m1"]}]
     assert found["study"]["model"]["network"] is True
