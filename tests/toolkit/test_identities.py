@@ -102,6 +102,14 @@ def test_reading_everything_changes_nothing(any_model: HookedModel, clean: Token
     require_equal(any_model.run_with_cache(clean, sites).logits, any_model.run(clean), clean, "reading", 1e-6)
 
 
+def test_the_logits_site_holds_the_logits_before_any_soft_cap(any_model: HookedModel, clean: TokenBatch) -> None:
+    site = Site(Kind.LOGITS)
+    run = any_model.run_with_cache(clean, [site])
+    cap = getattr(any_model._bridge.original_model.config, "final_logit_softcapping", None)
+    expected = run[site] if cap is None else cap * torch.tanh(run[site] / cap)
+    require_equal(run.logits, expected, clean, "logits", 1e-6)
+
+
 def test_a1_the_whole_clean_stream_gives_the_clean_logits(
     any_model: HookedModel, clean: TokenBatch, corrupted: TokenBatch
 ) -> None:
@@ -193,13 +201,15 @@ def test_zeroed_parts_skip_their_layer(any_model: HookedModel, clean: TokenBatch
 def test_resid_mid_is_what_the_bridge_shows_and_the_mlp_reads(any_model: HookedModel, clean: TokenBatch) -> None:
     if any_model.shape.parallel_blocks:
         pytest.skip("attention and MLP read the same stream in parallel")
-    for layer in layers(any_model):
-        middle, read = Site(Kind.RESID_MID, layer), Site(Kind.MLP_IN, layer)
-        shown: list[Tensor] = []
-        with any_model._bridge.hooks([(middle.hook_name, lambda value, hook: shown.append(value.clone()))]):
-            run = any_model.run_with_cache(clean, [middle, read])
-        require_equal(run[middle], shown[0], clean, f"layer {layer}", 1e-6)
-        require_equal(run[read], run[middle], clean, f"layer {layer}", 0.0)
+    middles, reads = places(any_model, Kind.RESID_MID), places(any_model, Kind.MLP_IN)
+    shown: list[Tensor] = []
+    with any_model._bridge.hooks(
+        [(site.hook_name, lambda value, hook: shown.append(value.clone())) for site in middles]
+    ):
+        run = any_model.run_with_cache(clean, [*middles, *reads])
+    for middle, read, value in zip(middles, reads, shown, strict=True):
+        require_equal(run[middle], value, clean, str(middle), 1e-6)
+        require_equal(run[read], run[middle], clean, str(middle), 0.0)
 
 
 def test_resid_mid_passes_by_the_mlp(any_model: HookedModel, clean: TokenBatch, corrupted: TokenBatch) -> None:

@@ -173,7 +173,8 @@ def test_a_model_in_memory_may_use_another_attention(tiny_network: Network, toke
 def test_the_callers_tokenizer_is_neither_changed_nor_reloaded(
     tiny_network: Network, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    bare = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, bos_token="<bos>", unk_token="<unk>")
+    special = {"bos_token": "<bos>", "unk_token": "<unk>"}
+    bare = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, **special)
     model = hook(tiny_network("gpt2"), bare, "bare")
     assert model._tokenizer is bare
     assert bare.pad_token is None

@@ -96,14 +96,16 @@ def test_selecting_rows_keeps_everything_together(one_batch: PairBatch, rows: li
     assert part.drawn == one_batch.drawn
 
 
-@given(st.integers(0, 1000), st.integers(2, 4))
-def test_halves_share_no_pair_and_lose_none(one_batch: PairBatch, seed: int, count: int) -> None:
-    batch = one_batch.select(range(count))
-    left, right = batch.halves(random.Random(seed))
-    assert sorted([*left.pairs, *right.pairs], key=PAIRS.index) == PAIRS[:count]
-    assert (len(left), len(right)) == (count // 2, count - count // 2)
-    again, _ = batch.halves(random.Random(seed))
-    assert again.pairs == left.pairs
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_halves_share_no_row_and_split_every_template(six: PairBatch, seed: int, count: int) -> None:
+    batch = six.select(range(count))
+    left, right = batch.half_rows(random.Random(seed))
+    assert sorted([*left, *right]) == list(range(count))
+    assert abs(len(left) - len(right)) <= 1
+    for template in ("short", "long"):
+        here, there = ([row for row in rows if batch.pairs[row].template == template] for rows in (left, right))
+        assert abs(len(here) - len(there)) <= 1
+    assert batch.half_rows(random.Random(seed)) == (left, right)
 
 
 @given(st.integers(0, 1000))

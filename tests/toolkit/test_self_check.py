@@ -90,7 +90,7 @@ def test_a_site_that_ignores_writes_is_found(misreporting: Faulty, gpt2: HookedM
 
 
 def test_a_stream_that_is_only_written_on_the_way_into_a_part_is_found(faulty: Faulty, gpt2: HookedModel) -> None:
-    """What the bridge's own ``hook_resid_mid`` does, at ``resid_pre``: the write reaches attention, and not the stream."""
+    """The bridge's own ``hook_resid_mid`` is such a one; here ``resid_pre`` is, which then reaches attention alone."""
     points = dict(gpt2._bridge.hook_dict)
     branch_only = faulty(gpt2, hook_dict={**points, "blocks.1.hook_resid_pre": points["blocks.1.ln1.hook_in"]})
     with pytest.raises(

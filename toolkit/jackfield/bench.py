@@ -54,7 +54,14 @@ class Bench:
 
     @classmethod
     def prepare(
-        cls, model: HookedModel, task: Task, metric: Metric, pairs: int = 64, seed: int = 0, progress: Progress = silent
+        cls,
+        model: HookedModel,
+        task: Task,
+        metric: Metric,
+        pairs: int = 64,
+        seed: int = 0,
+        *,
+        progress: Progress = silent,
     ) -> Bench:
         """Draw a task's pairs and set aside those that the model gets wrong.
 

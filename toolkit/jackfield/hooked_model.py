@@ -200,7 +200,7 @@ class HookedModel:
 
     @contextmanager
     def _attached(self, hooks: Mapping[str, Hook]) -> Iterator[None]:
-        """Attach hooks for the length of a ``with`` block, at a fraction of the cost of the bridge's own way to do so."""
+        """Attach hooks for the length of a ``with`` block, at a fraction of the cost of the bridge's own way."""
         try:
             for name, hook in hooks.items():
                 self._points[name].add_hook(hook, level=_LEVEL)

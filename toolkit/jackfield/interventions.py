@@ -29,8 +29,8 @@ class Intervention:
     edit
         Pure function of the site's activation, with the axes that ``site.axes`` names.
     where
-        Mask ``[batch, column]`` of the tokens at which the edit takes effect; everything when ``None``. For an attention
-        pattern it selects query positions.
+        Mask ``[batch, column]`` of the tokens at which the edit takes effect; everything when ``None``. For an
+        attention pattern it selects query positions.
 
     Examples
     --------
@@ -92,7 +92,9 @@ class Intervention:
         return where.view(shape).to(activation.device)
 
 
-def replace(site: Site, value: Float[Tensor, " ..."], where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
+def replace(
+    site: Site, value: Float[Tensor, " ..."], where: Bool[Tensor, "batch column"] | None = None
+) -> Intervention:
     """Put ``value``, broadcast to the activation's shape, in the activation's place.
 
     Which name this goes by depends on the value: another prompt's activation makes it *resample* (or *patch*), a data

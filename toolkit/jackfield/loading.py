@@ -161,7 +161,7 @@ def hook(network: PreTrainedModel, tokenizer: Any, name: str) -> HookedModel:
     from jackfield.hooked_model import HookedModel, ModelIdentity
     from jackfield.self_check import Probe, check_model
 
-    network.train(mode=False)
+    torch.nn.Module.train(network, mode=False)
     parameter = next(network.parameters())
     identity = ModelIdentity(
         name=name,

@@ -127,8 +127,14 @@ BUILT_IN: tuple[Metric, ...] = (
         "probability_difference", "probability", "total probability of the answers minus that of the foils",
         True, (-1.0, 1.0), _probability_difference,
     ),
-    Metric("log_probability", "nats", "log of the answers' total probability", True, (-math.inf, 0.0), _log_probability),
-    Metric("rank", "places", "tokens more likely than the likeliest answer; 0 is the top", False, (0.0, math.inf), _rank),
+    Metric(
+        "log_probability", "nats", "log of the answers' total probability",
+        True, (-math.inf, 0.0), _log_probability,
+    ),
+    Metric(
+        "rank", "places", "tokens more likely than the likeliest answer; 0 is the top",
+        False, (0.0, math.inf), _rank,
+    ),
     Metric(
         "kl_divergence", "nats", "KL divergence from the clean prediction, summed over the vocabulary",
         False, (0.0, math.inf), _kl_divergence,

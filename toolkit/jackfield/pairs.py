@@ -136,11 +136,16 @@ class PairBatch:
             positions={name: value[index] for name, value in self.positions.items()},
         )
 
-    def halves(self, draw: random.Random) -> tuple[PairBatch, PairBatch]:
-        """Two disjoint random halves: one to choose on, one to report on."""
-        rows = list(range(len(self)))
-        draw.shuffle(rows)
-        return self.select(sorted(rows[: len(rows) // 2])), self.select(sorted(rows[len(rows) // 2 :]))
+    def half_rows(self, draw: random.Random) -> tuple[list[int], list[int]]:
+        """Two disjoint random halves of the rows and of each template's: one to choose on, one to report on."""
+        halves: tuple[list[int], list[int]] = [], []
+        shorter = 0
+        for rows in self._rows_by_template().values():
+            shuffled = draw.sample(rows, len(rows))
+            halves[shorter].extend(shuffled[::2])
+            halves[1 - shorter].extend(shuffled[1::2])
+            shorter = 0 if len(halves[0]) <= len(halves[1]) else 1
+        return sorted(halves[0]), sorted(halves[1])
 
     def unrelated_rows(self, draw: random.Random) -> list[int]:
         """For each row another row of the same template and length, whose continuations differ where possible.
@@ -150,9 +155,7 @@ class PairBatch:
         AlignmentError
             If a template occurs only once.
         """
-        groups: dict[tuple[str, int], list[int]] = {}
-        for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
-            groups.setdefault((pair.template, length), []).append(row)
+        groups = self._rows_by_template()
         partners = []
         for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
             others = [other for other in groups[pair.template, length] if other != row]
@@ -166,6 +169,13 @@ class PairBatch:
             ]
             partners.append(draw.choice(foreign or others))
         return partners
+
+    def _rows_by_template(self) -> dict[tuple[str, int], list[int]]:
+        """The rows of each template and length, whose activations can be exchanged token by token."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
+            groups.setdefault((pair.template, length), []).append(row)
+        return groups
 
 
 def _token_position(model: HookedModel, pair: PromptPair, word: int) -> int:

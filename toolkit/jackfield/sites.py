@@ -104,10 +104,10 @@ class Kind(Enum):
 class Site:
     """A typed place in a transformer.
 
-    Sites are spelled ``input``, ``resid_pre.4``, ``resid_mid.4``, ``resid_post.4``, ``attn_out.4``, ``m4`` (MLP output),
-    ``m4<in>`` (MLP input), ``a4.h1`` (what head 1 writes to the residual stream), ``a4.h1<q>`` (what it reads for its
-    queries), ``a4.h1.q``, ``.k``, ``.v``, ``.z``, ``.pattern``, and ``logits``. ``h*`` means all heads of the layer.
-    Heads of ``k`` and ``v`` count key/value heads.
+    Sites are spelled ``input``, ``resid_pre.4``, ``resid_mid.4``, ``resid_post.4``, ``attn_out.4``, ``m4`` (MLP
+    output), ``m4<in>`` (MLP input), ``a4.h1`` (what head 1 writes to the residual stream), ``a4.h1<q>`` (what it reads
+    for its queries), ``a4.h1.q``, ``.k``, ``.v``, ``.z``, ``.pattern``, and ``logits`` (before any soft cap). ``h*``
+    means all heads of the layer. Heads of ``k`` and ``v`` count key/value heads.
 
     Sites compare in the order of computation; equal texts are equal sites.
 

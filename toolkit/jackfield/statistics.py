@@ -120,8 +120,8 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
     low, high = result.confidence_interval
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise UndefinedMetricError(
-            f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often positive "
-            "as negative; use more prompts"
+            f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often "
+            "positive as negative; use more prompts"
         )
     return Interval(low, high, level)
 

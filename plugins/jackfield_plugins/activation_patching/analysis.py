@@ -193,10 +193,8 @@ def _joint(
     bench: Bench, config: ActivationPatchingConfig, ground: _Ground, heads: Sequence[Place], patched: Floats
 ) -> xr.Dataset:
     """The strongest heads together, chosen on one half of the pairs and reported on the other."""
-    rows = list(range(len(bench.pairs)))
-    draw = bench.draw("halves")
-    draw.shuffle(rows)
-    chosen_on, reported_on = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    draw = bench.draw("strongest heads")
+    chosen_on, reported_on = bench.pairs.half_rows(draw)
     effect = mean_share((patched - ground.base_metric)[:, chosen_on], ground.whole[chosen_on])
     ranking = np.argsort(-effect, kind="stable")[: config.strongest]
     counts = range(1, len(ranking) + 1)
