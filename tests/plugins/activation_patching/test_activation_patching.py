@@ -48,6 +48,12 @@ def test_the_only_word_that_differs_carries_everything_into_layer_0(streams: Act
     assert effects(streams)["resid_pre.0@S2"] == pytest.approx(1, abs=1e-6)
 
 
+def test_the_answer_stands_at_the_second_mention_early_and_at_the_end_late_as_the_card_says(bench: Bench) -> None:
+    found = effects(patch(bench, heads=False, streams=["resid_pre"], layers=[1, 5], positions=["S2", "END"]))
+    assert found["resid_pre.1@S2"] > 0.9
+    assert found["resid_pre.5@END"] > 0.8
+
+
 @pytest.mark.parametrize("place", ["resid_pre.0@IO", "resid_pre.5@S1", "resid_pre.5@IO", "attn_out.5@S1", "m5@S1"])
 def test_positions_before_the_first_difference_carry_exactly_nothing(
     streams: ActivationPatchingResult, place: str
@@ -94,7 +100,9 @@ def test_heads_stand_clear_of_the_control_and_eight_together_restore_nine_tenths
 ) -> None:
     found = heads.to_frame().query("finding")
     assert len(found) >= 3
-    assert (found["effect_low"] > found["control_high"]).all() or (found["effect"] < 0).any()
+    restoring = found[found["effect"] > 0]
+    assert (restoring["effect_low"] > restoring["control_high"]).all()
+    assert (restoring["effect_low"] > 0).all()
     together = heads.data.sel(count=8)
     assert together["joint"] >= 0.9
     assert together["joint_low"] > together["joint_control_high"]
