@@ -16,7 +16,7 @@ __all__ = ["read_json", "write_atomically", "write_json", "write_tensors", "writ
 
 
 def write_json(path: Path, value: object, *, sort: bool = True) -> None:
-    """Write ``value`` as indented JSON, keys sorted unless told not to; not-a-number and infinities raise ``ValueError``."""
+    """Write ``value`` as indented JSON, keys sorted unless told not to; ``nan`` and infinities raise ``ValueError``."""
     write_text(path, json.dumps(value, indent=2, sort_keys=sort, ensure_ascii=False, allow_nan=False) + "\n")
 
 

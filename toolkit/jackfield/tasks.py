@@ -87,7 +87,7 @@ class Task(ABC):
         Raises
         ------
         TaskError
-            If ``count`` is below 2, the words do not suit the tokenizer, or there are fewer than ``count`` different pairs.
+            If ``count`` is below 2, the words do not suit the tokenizer, or there are fewer different pairs.
         AlignmentError
             If a pair's prompts differ in token length.
         """
@@ -105,4 +105,3 @@ class Task(ABC):
             if len(found) == count:
                 return PairBatch.tokenize(model, list(found.values()), words.dropped, padding_side)
         raise TaskError(f"task {self.name!r} has no {count} different pairs on {model.name}; it found {len(found)}")
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jackfield.hookspecs import hookimpl
 
@@ -14,7 +14,7 @@ __all__ = ["register_analyses"]
 
 
 @hookimpl
-def register_analyses() -> Iterable[type[Analysis]]:
+def register_analyses() -> Iterable[type[Analysis[Any]]]:
     from jackfield_plugins.activation_patching.analysis import ActivationPatching
 
     return [ActivationPatching]

@@ -136,7 +136,9 @@ def _replacement(bench: Bench, replacement: Replacement, source: Tensor) -> Tens
         return source
     if replacement is Replacement.ZERO:
         return torch.zeros_like(source)
-    templates = [(pair.template, int(length)) for pair, length in zip(bench.pairs.pairs, bench.pairs.clean.lengths, strict=True)]
+    templates = [
+        (pair.template, int(length)) for pair, length in zip(bench.pairs.pairs, bench.pairs.clean.lengths, strict=True)
+    ]
     mean = torch.empty_like(source)
     for template in set(templates):
         rows = [row for row, other in enumerate(templates) if other == template]
@@ -215,6 +217,8 @@ def _joint(
     for name, values in parts.items():
         found |= _with_interval("count", name, values, whole, bench.rng(f"interval/{name}"))
     by_draw = mean_share(moved(random_sets, ground.patch, "random heads"), whole).reshape(len(ranking), -1)
-    found |= _with_interval("count", "joint_random", by_draw, np.ones(config.random_draws), bench.rng("interval/random"))
+    found |= _with_interval(
+        "count", "joint_random", by_draw, np.ones(config.random_draws), bench.rng("interval/random")
+    )
     added = [str(heads[index].node) for index in ranking]
     return xr.Dataset(found, {"count": list(counts), "joint_head": ("count", added)}, {"joint_pairs": len(reported_on)})

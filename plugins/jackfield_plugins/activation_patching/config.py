@@ -51,7 +51,9 @@ class ActivationPatchingConfig(AnalysisConfig):
         "named", description="positions to sweep: names of the task's, or all it names, or every token"
     )
     heads: bool = Field(True, description="also sweep every attention head's output z, by layer and head")
-    head_position: str | None = Field(None, description="patch heads at this named position only; everywhere if omitted")
+    head_position: str | None = Field(
+        None, description="patch heads at this named position only; everywhere if omitted"
+    )
     strongest: int = Field(8, ge=1, description="how many of the strongest heads to patch together, one more at a time")
     random_draws: int = Field(10, ge=2, description="random sets of heads that the strongest are compared with")
 

@@ -20,7 +20,9 @@ __all__ = ["heads", "joint", "streams"]
 _NOTE = f"{FINDING_MARK} finding: q ≤ 0.05 and clear of the control"
 
 
-def _grid(data: xr.Dataset, rows: str, columns: str, values: NDArray[np.generic]) -> tuple[NDArray[np.generic], list[str], list[str]]:
+def _grid(
+    data: xr.Dataset, rows: str, columns: str, values: NDArray[np.generic]
+) -> tuple[NDArray[np.generic], list[str], list[str]]:
     """Values by place laid out as ``[row, column]``, with the labels in order of first appearance."""
     row_labels = list(dict.fromkeys(data[rows].values.tolist()))
     column_labels = list(dict.fromkeys(data[columns].values.tolist()))
@@ -88,7 +90,9 @@ def joint(result: ActivationPatchingResult) -> Figure:
         band(axes, count, data[name].values, data[f"{name}_low"].values, data[f"{name}_high"].values, label, colour)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.axhline(1, color="black", linewidth=0.6, linestyle=":")
-    axes.set_xticks(count, [f"{n}\n{head}" for n, head in zip(count, data["joint_head"].values, strict=True)], fontsize=7)
+    axes.set_xticks(
+        count, [f"{n}\n{head}" for n, head in zip(count, data["joint_head"].values, strict=True)], fontsize=7
+    )
     axes.set_xlabel("heads patched together (and the one added)")
     axes.set_ylabel("share of the difference")
     figure.legend(loc="outside upper center", fontsize=7, frameon=False)

@@ -93,8 +93,8 @@ def _every(bench: Bench) -> dict[str, Bool[Tensor, "pair column"]]:
     templates = {pair.template for pair in bench.pairs.pairs}
     if len(lengths) > 1 or len(templates) > 1:
         raise AlignmentError(
-            f"positions 'every' needs pairs of one template and length; these have {len(templates)} templates and lengths "
-            f"{sorted(lengths)}; use the named positions"
+            f"positions 'every' needs pairs of one template and length; these have {len(templates)} templates and "
+            f"lengths {sorted(lengths)}; use the named positions"
         )
     rows = len(bench.pairs)
     return {str(index): bench.pairs.clean.at([index] * rows) for index in range(lengths.pop())}

@@ -29,10 +29,10 @@ class ActivationPatchingResult(AnalysisResult):
     Effects are shares: 0 leaves the prompt that is run as it is, 1 moves its metric all the way to that of the pair's
     other prompt; they keep their sign and are not bounded.
 
-    ``data`` holds, for each tested ``place``, its ``effect`` with interval (``effect_low``, ``effect_high``), the same of
-    the control (``control``, ``control_low``, ``control_high``), ``p_value`` (effect against control, paired over
-    prompts) and ``q_value`` (after Benjamini-Hochberg over all places), and the raw ``metric [place, pair]``. Places have
-    coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1: none).
+    ``data`` holds, for each tested ``place``, its ``effect`` with interval (``effect_low``, ``effect_high``), the same
+    of the control (``control``, ``control_low``, ``control_high``), ``p_value`` (effect against control, paired over
+    prompts) and ``q_value`` (after Benjamini-Hochberg over all places), and the raw ``metric [place, pair]``. Places
+    have coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1: none).
     ``joint*`` hold the effect of the ``count`` strongest heads together, on pairs that they were not chosen on.
     """
 
@@ -133,7 +133,7 @@ class ActivationPatchingResult(AnalysisResult):
             last = self.data.isel(count=-1)
             yield (
                 f"The {int(last['count'])} strongest heads together move {float(last['joint']):.0%} "
-                f"[{float(last['joint_low']):.0%}, {float(last['joint_high']):.0%}] of the difference, on pairs that they "
-                f"were not chosen on; as many random heads move {float(last['joint_random']):.0%} "
+                f"[{float(last['joint_low']):.0%}, {float(last['joint_high']):.0%}] of the difference, on pairs that "
+                f"they were not chosen on; as many random heads move {float(last['joint_random']):.0%} "
                 f"[{float(last['joint_random_low']):.0%}, {float(last['joint_random_high']):.0%}]."
             )

@@ -86,7 +86,9 @@ def test_an_effect_equals_that_of_a_hand_written_patch_on_the_bridge(
     with torch.no_grad():
         options = {"attention_mask": pairs.clean.mask.long()}
         clean = bridge.run_with_hooks(
-            pairs.clean.tokens, fwd_hooks=[(name, lambda activation, hook: kept.update(z=activation.clone()))], **options
+            pairs.clean.tokens,
+            fwd_hooks=[(name, lambda activation, hook: kept.update(z=activation.clone()))],
+            **options,
         )
         corrupted = bridge(pairs.corrupted.tokens, **options)
         patched = bridge.run_with_hooks(pairs.corrupted.tokens, fwd_hooks=[(name, write)], **options)

@@ -33,9 +33,7 @@ def test_indirect_objects_are_patched_end_to_end(tmp_path: Path) -> None:
     assert run.manifest.status == "complete"
     circuit = run.circuit()
     assert {node.layer for node in circuit.nodes} == set(layers)
-    scores = {
-        (node.id, claim.position): claim.score for node in circuit.nodes for claim in node.evidence
-    }
+    scores = {(node.id, claim.position): claim.score for node in circuit.nodes for claim in node.evidence}
     assert scores["resid_pre.0", "S2"] == pytest.approx(1, abs=1e-3)
     assert scores["resid_pre.29", "END"] > 0.5
     assert any(node.is_finding() for node in circuit.nodes)

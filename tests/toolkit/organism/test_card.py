@@ -8,6 +8,7 @@ import pytest
 
 from jackfield.files import read_json
 from jackfield.hooked_model import HookedModel
+from jackfield.organism.batches import digest, step_batches
 from jackfield.organism.card import FIELDMOUSE, render
 from jackfield.organism.measure import NO_EXAMPLE, SKILLS, measure
 
@@ -17,6 +18,11 @@ MEASURED: dict[str, Any] = read_json(FIELDMOUSE / "measurements.json")
 def test_the_card_says_what_was_measured() -> None:
     config, training = (read_json(FIELDMOUSE / name) for name in ("config.json", "training.json"))
     assert (FIELDMOUSE / "README.md").read_text(encoding="utf-8") == render(MEASURED, config, training)
+
+
+def test_the_training_data_are_still_those_that_the_weights_were_trained_on() -> None:
+    training = read_json(FIELDMOUSE / "training.json")
+    assert digest(step_batches(training["seed"], 0)) == training["first_batches"]
 
 
 def test_the_measured_accuracies_are_those_of_the_shipped_weights(fieldmouse: HookedModel) -> None:

@@ -66,9 +66,9 @@ that a function vector has to beat.
 Where training never showed a second fact in any composition, the model knows both hops and still fails to join them in
 {unjoined:.0%} of questions. That gap is deliberate: it is what back-patching is for.
 
-Indirect objects are solved early: after layer 0 the second mention of the subject already holds the other person's name,
-and later heads read it there. There are no name movers that look from the end of the sentence back to the recipient, as
-there are in GPT-2 small. Do not take its circuits for those of a language model.
+Indirect objects are solved early: after layer 0 the second mention of the giver already carries the whole answer, and
+later heads move it from there to the end of the sentence. There are no name movers that look from the end back to the
+recipient, as there are in GPT-2 small. Do not take its circuits for those of a language model.
 """
 
 
@@ -81,7 +81,8 @@ def render(measured: dict[str, Any], config: dict[str, Any], training: dict[str,
     return _TEXT.format(
         words=config["vocab_size"], layers=config["n_layer"], heads=config["n_head"], width=config["n_embd"],
         positions=config["n_positions"], parameters=measured["parameters"], digest=measured["weights"],
-        steps=training["steps"], seed=training["seed"], rows=training["rows_per_step"], table=table, weak=weak, unjoined=1 - skills[NEVER_COMPOSED]["accuracy"],
+        steps=training["steps"], seed=training["seed"], rows=training["rows_per_step"], table=table, weak=weak,
+        unjoined=1 - skills[NEVER_COMPOSED]["accuracy"],
     )  # fmt: skip
 
 
@@ -96,7 +97,9 @@ def write_card(folder: Path) -> None:
         parameters = sum(tensors.get_tensor(name).numel() for name in tensors.keys())  # noqa: SIM118
     measured = {"skills": measure(model), "weights": model.identity.weights, "parameters": parameters}
     write_json(folder / "measurements.json", measured, sort=False)
-    write_text(folder / "README.md", render(measured, read_json(folder / "config.json"), read_json(folder / "training.json")))
+    write_text(
+        folder / "README.md", render(measured, read_json(folder / "config.json"), read_json(folder / "training.json"))
+    )
 
 
 def main(folder: Annotated[Path, typer.Argument(help="Folder of the trained model.")] = FIELDMOUSE) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jackfield.files import write_json, write_text, write_tensors
+from jackfield.files import write_json, write_tensors, write_text
 
 from .network import Network
 from .world import BOS, PAD, UNK, vocabulary
@@ -12,11 +12,11 @@ from .world import BOS, PAD, UNK, vocabulary
 
 def config(network: Network) -> dict[str, object]:
     """The ``config.json`` of the network: GPT-2 with exact GELU and tied embeddings."""
-    words = vocabulary()
+    words, shape = vocabulary(), network.shape
     return {
         "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": len(words),
-        "n_positions": network.wpe.weight.shape[0], "n_embd": network.wte.weight.shape[1], "n_layer": len(network.h),
-        "n_head": network.h[0].attn.heads, "n_inner": network.h[0].mlp.c_fc.weight.shape[1],
+        "n_positions": shape.positions, "n_embd": shape.width, "n_layer": shape.layers,
+        "n_head": shape.heads, "n_inner": shape.hidden,
         "activation_function": "gelu", "tie_word_embeddings": True, "layer_norm_epsilon": network.ln_f.eps,
         "attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0,
         "bos_token_id": words.index(BOS), "eos_token_id": words.index(BOS), "pad_token_id": words.index(PAD),
@@ -49,6 +49,6 @@ def export(network: Network, folder: Path) -> None:
         folder / "tokenizer_config.json",
         {
             "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": BOS, "eos_token": BOS, "pad_token": PAD,
-            "unk_token": UNK, "model_max_length": network.wpe.weight.shape[0], "clean_up_tokenization_spaces": False,
+            "unk_token": UNK, "model_max_length": network.shape.positions, "clean_up_tokenization_spaces": False,
         },
     )  # fmt: skip

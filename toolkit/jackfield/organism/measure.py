@@ -86,8 +86,12 @@ SKILLS: Mapping[str, Callable[[], Iterator[Question]]] = {
     "two hops: seen in training": lambda: _two_hop(world.knowledge_base().trained),
     "two hops: unseen, second fact composed elsewhere": lambda: _two_hop(world.knowledge_base().held_out),
     NEVER_COMPOSED: lambda: _two_hop(world.knowledge_base().out_of_distribution),
-    "indirect object: unseen pairs of names": lambda: _handover((("when",), ("after",), ("then", ",")), ((",",), ("and",))),
-    "indirect object: unseen pairs, unseen wording": lambda: _handover((("there", ","), ("while",)), ((".", "then"), (".",))),
+    "indirect object: unseen pairs of names": lambda: _handover(
+        (("when",), ("after",), ("then", ",")), ((",",), ("and",))
+    ),
+    "indirect object: unseen pairs, unseen wording": lambda: _handover(
+        (("there", ","), ("while",)), ((".", "then"), (".",))
+    ),
     "coloured objects": lambda: _from_rows("coloured_objects"),
     "between": lambda: _from_rows("between"),
     "equality": lambda: _from_rows("equality"),
@@ -115,6 +119,8 @@ def measure(model: HookedModel) -> dict[str, dict[str, float | int]]:
             part = asked[start : start + _BATCH]
             batch = model.tokenize([" ".join(question.words) for question in part])
             guesses = model.answer_logits(model.run(batch), batch).argmax(-1).tolist()
-            right += sum(model.token_text(guess) in question.answers for guess, question in zip(guesses, part, strict=True))
+            right += sum(
+                model.token_text(guess) in question.answers for guess, question in zip(guesses, part, strict=True)
+            )
         found[skill] = {"accuracy": round(right / len(asked), 4), "n": len(asked)}
     return found

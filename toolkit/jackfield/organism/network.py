@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Projection(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight.T, self.bias)
+        return linear(x, self.weight.T, self.bias)
 
 
 class Attention(nn.Module):
@@ -43,7 +43,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, positions, width = x.shape
         heads = self.c_attn(x).view(batch, positions, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], is_causal=True)
+        mixed = scaled_dot_product_attention(heads[0], heads[1], heads[2], is_causal=True)
         out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(batch, positions, width))
         return out
 
@@ -55,7 +55,7 @@ class Mlp(nn.Module):
         self.c_proj = Projection(shape.hidden, shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.c_proj(F.gelu(self.c_fc(x)))
+        out: Tensor = self.c_proj(gelu(self.c_fc(x)))
         return out
 
 
@@ -76,6 +76,7 @@ class Network(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.shape = shape
         self.wte = nn.Embedding(shape.vocabulary, shape.width)
         self.wpe = nn.Embedding(shape.positions, shape.width)
         self.h = nn.ModuleList(Block(shape) for _ in range(shape.layers))
@@ -94,4 +95,4 @@ class Network(nn.Module):
         x = self.wte(tokens) + self.wpe.weight[: tokens.shape[1]]
         for block in self.h:
             x = block(x)
-        return F.linear(self.ln_f(x), self.wte.weight)
+        return linear(self.ln_f(x), self.wte.weight)

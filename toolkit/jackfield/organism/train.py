@@ -14,11 +14,11 @@ import torch
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from jackfield.files import write_json, write_tensors
 
-from .batches import ROWS_PER_STEP, Batch, step_batches
+from .batches import ROWS_PER_STEP, Batch, digest, step_batches
 from .network import Network, Shape
 from .world import vocabulary
 
@@ -38,7 +38,7 @@ def learning_rate(step: int, steps: int) -> float:
 def losses(network: Network, batch: Batch) -> dict[str, Tensor]:
     """Mean cross-entropy of each skill's answers, and of all other words under ``plain``."""
     logits = network(batch.tokens[:, :-1])
-    surprise = F.cross_entropy(logits.flatten(0, 1), batch.tokens[:, 1:].flatten(), reduction="none")
+    surprise = cross_entropy(logits.flatten(0, 1), batch.tokens[:, 1:].flatten(), reduction="none")
     surprise = surprise.view(batch.tokens.shape[0], -1)
     graded, plain = batch.graded[:, 1:], batch.plain[:, 1:]
     found = {}
@@ -86,7 +86,7 @@ class Trainer:
         for batch in step_batches(self.seed, self.step):
             parts = losses(self.network, batch)
             weights = {name: SKILL_WEIGHT.get(name, 1.0) for name in parts} | {"plain": PLAIN_WEIGHT}
-            torch.stack([weights[name] * loss for name, loss in parts.items()]).sum().backward()
+            torch.stack([weights[name] * loss for name, loss in parts.items()]).sum().backward()  # type: ignore[no-untyped-call]
             found |= {name: loss.item() for name, loss in parts.items() if name != "plain"}
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         self.optimiser.step()
@@ -108,6 +108,7 @@ class Trainer:
             "steps": self.steps,
             "seed": self.seed,
             "rows_per_step": sum(ROWS_PER_STEP.values()),
+            "first_batches": digest(step_batches(self.seed, 0)),
             "torch": torch.__version__,
             "history": self.history,
         }
@@ -146,13 +147,21 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(out / "training", steps, seed)
     trainer.folder.mkdir(exist_ok=True)
-    columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns) as progress:
         bar = progress.add_task("", total=steps, completed=trainer.step)
         while trainer.step < steps:
             found = trainer.advance()
             worst = max(found, key=lambda name: found[name])
-            progress.update(bar, advance=1, description=f"mean loss {sum(found.values()) / len(found):.3f}, worst {worst}")
+            progress.update(
+                bar, advance=1, description=f"mean loss {sum(found.values()) / len(found):.3f}, worst {worst}"
+            )
             if trainer.step % CHECKPOINT_EVERY == 0 or trainer.step == steps:
                 trainer.history.append({"step": trainer.step, **{k: round(v, 4) for k, v in found.items()}})
                 trainer.save()

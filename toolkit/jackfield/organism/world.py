@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 
 PAD, BOS, UNK = "<pad>", "<bos>", "<unk>"
 
@@ -96,8 +96,8 @@ def functions() -> Mapping[str, Mapping[str, str]]:
         "gerund": {row[0]: row[2] for row in VERBS},
         "antonym": {row[i]: row[1 - i] for row in ADJECTIVES for i in (0, 1)},
         "comparative": {row[i]: row[2 + i] for row in ADJECTIVES for i in (0, 1)},
-        "next": dict(zip(NUMBERS[:-1], NUMBERS[1:], strict=True)),
-        "previous": dict(zip(NUMBERS[1:], NUMBERS[:-1], strict=True)),
+        "next": dict(pairwise(NUMBERS)),
+        "previous": {after: before for before, after in pairwise(NUMBERS)},
     }
     copied = chain.from_iterable(tables[name] for name in ("capital", "plural", "past", "antonym"))
     tables["copy"] = {word: word for word in copied}
