@@ -152,6 +152,11 @@ def test_an_unknown_number_format_is_refused() -> None:
         LoadRequest("fieldmouse", dtype="float8")  # type: ignore[arg-type]
 
 
+def test_a_device_that_does_not_exist_is_refused(folder: Path) -> None:
+    with pytest.raises(ModelLoadError, match="abacus"):
+        load(folder, device="abacus")
+
+
 def test_a_model_in_memory_is_hooked_in_place(tiny_network: Network, tokenizer: PreTrainedTokenizerFast) -> None:
     network = tiny_network("gpt2")
     model = load_model(network, tokenizer=tokenizer)

@@ -174,3 +174,9 @@ def test_tokens_that_run_across_a_named_word_are_refused(gpt2: HookedModel, monk
     monkeypatch.setattr(gpt2, "tokenize", joining)
     with pytest.raises(AlignmentError, match=r"do not break after word 8, 'anna'"):
         PairBatch.tokenize(gpt2, [PAIRS[0]])
+
+
+def test_the_digest_tells_other_pairs_and_another_order_apart(one_batch: PairBatch) -> None:
+    again = one_batch.select(range(len(one_batch)))
+    assert again.digest == one_batch.digest
+    assert len({one_batch.digest, one_batch.select([1, 0, 2, 3]).digest, one_batch.select([0, 1, 2]).digest}) == 3

@@ -21,12 +21,12 @@ from jackfield.statistics import Estimate
 PROVENANCE = Provenance(
     analysis="sample", analysis_version="1", config={"layers": [0, 2], "level": 0.95, "name": "é"},
     model=ModelIdentity("tiny", "GPT2LMHeadModel", "float32", "ab12", "cd34"), task="ioi", metric="logit_difference",
-    seed=7, pairs=20, drawn=24, packages={"torch": "2.6"},
+    seed=7, pairs=20, drawn=24, prompts="ab12", packages={"torch": "2.6"},
 )  # fmt: skip
 CHANGED: dict[str, Any] = {
     "analysis": "other", "analysis_version": "2", "config": {"layers": [0, 3], "level": 0.95, "name": "é"},
     "model": replace(PROVENANCE.model, weights="ab13"), "task": "induction", "metric": "rank", "seed": 8, "pairs": 21,
-    "drawn": 25, "packages": {"torch": "2.7"},
+    "drawn": 25, "prompts": "ab13", "packages": {"torch": "2.7"},
 }  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def test_the_digest_changes_with_every_field(field: str) -> None:
 
 def test_the_digest_stays_the_same_everywhere() -> None:
     reordered = replace(PROVENANCE, config=dict(reversed(PROVENANCE.config.items())))
-    assert reordered.digest == PROVENANCE.digest == "43fa58f67ef2bc87"
+    assert reordered.digest == PROVENANCE.digest == "3f87d135b76c7925"
     assert Provenance.from_dict(json.loads(json.dumps(PROVENANCE.as_dict()))) == PROVENANCE
 
 

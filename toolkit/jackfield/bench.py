@@ -111,7 +111,7 @@ class Bench:
         """Where a result of this bench comes from."""
         return Provenance(
             analysis, analysis_version, dict(config), self.model.identity, self.task, self.metric.name, self.seed,
-            len(self.pairs), self.pairs.drawn, versions(),
+            len(self.pairs), self.pairs.drawn, self.pairs.digest, versions(),
         )  # fmt: skip
 
     def graded(self, logits: Float[Tensor, "batch d_vocab"], key: AnswerKey) -> NDArray[np.float64]:

@@ -144,13 +144,14 @@ def _load_pretrained(where: str, request: LoadRequest, **options: Any) -> Hooked
             **weights,
             **options,
         )
+        model = model.to(request.device)
     for problem in ("missing_keys", "mismatched_keys"):
         if notes[problem]:
             some = ", ".join(map(str, sorted(notes[problem])[:3]))
             raise ModelLoadError(
                 f"{request.name}: {len(notes[problem])} weights are {problem.split('_')[0]}, such as {some}"
             )
-    return hook(model.to(request.device), tokenizer, request.name)
+    return hook(model, tokenizer, request.name)
 
 
 def hook(network: PreTrainedModel, tokenizer: Any, name: str) -> HookedModel:

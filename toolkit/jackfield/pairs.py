@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -122,6 +124,12 @@ class PairBatch:
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that stand for the pairs, word for word and in their order."""
+        text = json.dumps([asdict(pair) for pair in self.pairs], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def select(self, rows: Sequence[int]) -> PairBatch:
         """The pairs of some rows, in the order given."""

@@ -39,6 +39,8 @@ class Provenance:
         What it was asked, how it was graded, and the seed of all randomness.
     pairs, drawn
         Prompt pairs used, and drawn before those that the model gets wrong were set aside.
+    prompts
+        Digest of the pairs used, word for word.
     packages
         Versions of the packages that numbers depend on.
     """
@@ -52,6 +54,7 @@ class Provenance:
     seed: int
     pairs: int
     drawn: int
+    prompts: str
     packages: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import Any
 
+import igraph
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from jackfield.bench import Bench
 from jackfield.errors import AlignmentError, ConfigError, ResultError, UndefinedMetricError
 from jackfield.hooked_model import HookedModel
 from jackfield.registry import Registry
+from jackfield_circuits import write_graphml
 from jackfield_plugins.activation_patching import analysis as module
 from jackfield_plugins.activation_patching.analysis import ActivationPatching
 from jackfield_plugins.activation_patching.config import ActivationPatchingConfig
@@ -201,6 +204,17 @@ def test_the_circuit_holds_every_place_with_its_control_and_interval(
             assert claim.run in circuit.runs
     (claim,) = heads.to_circuit().node("a2.h3").evidence
     assert claim.score == effects(heads)["a2.h3"]
+
+
+def test_igraph_and_networkx_read_the_same_graph_from_the_file(heads: ActivationPatchingResult, tmp_path: Path) -> None:
+    write_graphml(heads.to_circuit(), tmp_path / "circuit.graphml")
+    one = nx.read_graphml(tmp_path / "circuit.graphml", force_multigraph=True)
+    other = igraph.Graph.Read_GraphML(str(tmp_path / "circuit.graphml"))
+    assert set(one.nodes) == set(other.vs["id"]) == {node.id for node in heads.to_circuit().nodes}
+    for vertex in other.vs:
+        for score in ("score", "low", "high", "activation_patching.control", "activation_patching.q_value"):
+            assert vertex[score] == one.nodes[vertex["id"]][score]
+        assert vertex["finding"] == one.nodes[vertex["id"]]["finding"]
 
 
 def test_a_saved_result_comes_back_the_same(heads: ActivationPatchingResult, tmp_path: Path) -> None:
