@@ -52,7 +52,7 @@ ConfigT = TypeVar("ConfigT", bound=AnalysisConfig)
 class Analysis(ABC, Generic[ConfigT]):
     """An analysis that a plugin offers.
 
-    Subclasses set the class attributes and implement :meth:`run`, a pure function of its arguments: it prints nothing,
+    Subclasses set the class attributes and implement ``run``, a pure function of its arguments: it prints nothing,
     writes no file, seeds no global generator, and draws randomness from ``bench.rng`` alone.
     """
 

@@ -30,13 +30,17 @@ __all__ = ["Bench"]
 class Bench:
     """What an analysis works on.
 
-    An analysis draws randomness only from :meth:`rng` and :meth:`draw`, reports through ``progress``, and touches
+    An analysis draws randomness only from ``rng`` and ``draw``, reports through ``progress``, and touches
     nothing else.
 
     Parameters
     ----------
-    model, pairs, metric
-        The network, the prompt pairs on it, and how predictions are graded.
+    model
+        The network.
+    pairs
+        The prompt pairs, tokenized for it.
+    metric
+        How predictions are graded.
     task
         Name of the task that made the pairs.
     seed

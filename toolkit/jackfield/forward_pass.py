@@ -54,7 +54,7 @@ class ForwardPass:
         return {site.hook_name: partial(self._visit, site) for site in sorted((touched - middles) | summands)}
 
     def require_complete(self) -> None:
-        """Raise :class:`InterventionError` unless every change and every reading took place as often as planned."""
+        """Raise ``InterventionError`` unless every change and every reading took place as often as planned."""
         for site, planned in self._planned.items():
             if self._fired[site] != planned:
                 raise InterventionError(

@@ -61,7 +61,7 @@ class HookedModel:
     """A decoder behind a small face: run it, read its sites, change its sites.
 
     Every call is scoped: when it returns or raises, the model carries no hook and its gates are as before.
-    Get one from :func:`jackfield.load_model`, which also checks that it keeps these promises.
+    Get one from ``load_model``, which also checks that it keeps these promises.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class HookedModel:
         return text
 
     def require(self, site: Site) -> None:
-        """Raise :class:`SiteError` unless this model has ``site`` and can expose it."""
+        """Raise ``SiteError`` unless this model has ``site`` and can expose it."""
         self.shape.require(site)
         if site.hook_name not in self._points:
             raise SiteError(f"{site}: {self.identity.architecture} exposes no hook {site.hook_name}")

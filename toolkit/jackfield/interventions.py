@@ -118,7 +118,7 @@ def zero(site: Site, where: Bool[Tensor, "batch column"] | None = None) -> Inter
     Parameters
     ----------
     site, where
-        As for :func:`replace`.
+        As for ``replace``.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def add(site: Site, value: Float[Tensor, " ..."], where: Bool[Tensor, "batch col
     Parameters
     ----------
     site, value, where
-        As for :func:`replace`.
+        As for ``replace``.
     """
     return Intervention(site, lambda old: old + _broadcast(site, value, old), where)
 

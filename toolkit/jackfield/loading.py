@@ -1,4 +1,4 @@
-"""From a name, a folder, a file or an object to a checked :class:`~jackfield.hooked_model.HookedModel`."""
+"""From a name, a folder, a file or an object to a checked ``HookedModel``."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ class LoadRequest:
     ----------
     name
         A name that a plugin knows, the path of a Hugging Face folder or of a ``.gguf`` file, or a Hub name.
-    dtype, device
-        Number format and device of the weights.
+    dtype
+        Number format of the weights.
+    device
+        Where the weights live, such as ``cpu`` or ``cuda``.
     network
         Whether anything may be fetched; never unless asked.
     """
@@ -75,8 +77,10 @@ def load_model(
         hooked in place.
     tokenizer
         The tokenizer of a model in memory; otherwise it is loaded with the model.
-    dtype, device
-        Number format and device of the weights; for a model in memory both stay as they are.
+    dtype
+        Number format of the weights; a model in memory keeps its own.
+    device
+        Where the weights live, such as ``cpu`` or ``cuda``; a model in memory stays where it is.
     network
         Allow downloads from the Hub.
     registry

@@ -21,7 +21,7 @@ class _Part(BaseModel):
 class Setup(_Part):
     """What every analysis of a run worked on.
 
-    ``model`` is a :class:`~jackfield.hooked_model.ModelIdentity`. ``pairs`` were used, and ``drawn`` before those that
+    ``model`` is a ``ModelIdentity``. ``pairs`` were used, and ``drawn`` before those that
     the model gets wrong were set aside. ``packages`` are the versions that numbers depend on.
     """
 
@@ -51,7 +51,7 @@ class AnalysisRecord(_Part):
     config
         All its settings.
     digest
-        Of the provenance that its result has, see :attr:`jackfield.provenance.Provenance.digest`.
+        Of the provenance that its result has, see ``digest``.
     status
         ``pending`` until it has run.
     sha256
@@ -132,7 +132,7 @@ class Manifest(_Part):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what :meth:`to_json` wrote.
+        """Read what ``to_json`` wrote.
 
         Raises
         ------

@@ -48,8 +48,12 @@ class Metric:
 
     Parameters
     ----------
-    name, unit, description
-        How it is called, what it is measured in, what it says.
+    name
+        How it is called; unique over all plugins.
+    unit
+        What it is measured in.
+    description
+        What it says, in a sentence.
     higher_is_better
         Whether a larger value means a prediction nearer to the answer.
     bounds

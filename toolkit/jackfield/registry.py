@@ -45,7 +45,7 @@ class Registry:
     Parameters
     ----------
     plugins
-        Modules or instances, by plugin name. :meth:`discover` finds the installed ones instead.
+        Modules or instances, by plugin name. ``discover`` finds the installed ones instead.
 
     Warns
     -----
@@ -163,27 +163,27 @@ class Registry:
         return self._catalogue("exporter").values
 
     def task(self, name: str) -> Task:
-        """The task of this name, or :class:`UnknownNameError` with those that come close."""
+        """The task of this name, or ``UnknownNameError`` with those that come close."""
         return self._find("task", self.tasks(), name)
 
     def metric(self, name: str) -> Metric:
-        """The metric of this name, or :class:`UnknownNameError` with those that come close."""
+        """The metric of this name, or ``UnknownNameError`` with those that come close."""
         return self._find("metric", self.metrics(), name)
 
     def analysis(self, name: str) -> type[Analysis[Any]]:
-        """The analysis of this name, or :class:`UnknownNameError` with those that come close."""
+        """The analysis of this name, or ``UnknownNameError`` with those that come close."""
         return self._find("analysis", self.analyses(), name)
 
     def intervention(self, name: str) -> Callable[..., Intervention]:
-        """The maker of interventions of this name, or :class:`UnknownNameError` with those that come close."""
+        """The maker of interventions of this name, or ``UnknownNameError`` with those that come close."""
         return self._find("intervention", self.interventions(), name)
 
     def causal_model(self, name: str) -> object:
-        """The causal model of this name, or :class:`UnknownNameError` with those that come close."""
+        """The causal model of this name, or ``UnknownNameError`` with those that come close."""
         return self._find("causal model", self.causal_models(), name)
 
     def exporter(self, name: str) -> Callable[[Circuit, Path], None]:
-        """The exporter of this name, or :class:`UnknownNameError` with those that come close."""
+        """The exporter of this name, or ``UnknownNameError`` with those that come close."""
         return self._find("exporter", self.exporters(), name)
 
     def provider(self, noun: str, name: str) -> str:
@@ -236,11 +236,11 @@ class Registry:
         raise self._unknown("model", request.name, self.models())
 
     def before_analysis(self, analysis: Analysis[Any], bench: Bench) -> None:
-        """Tell every plugin that an analysis is about to run; :class:`PluginError` where one fails."""
+        """Tell every plugin that an analysis is about to run; ``PluginError`` where one fails."""
         self._calls.tell("before_analysis", analysis=analysis, bench=bench)
 
     def after_analysis(self, analysis: Analysis[Any], result: AnalysisResult) -> None:
-        """Tell every plugin that an analysis has run; :class:`PluginError` where one fails."""
+        """Tell every plugin that an analysis has run; ``PluginError`` where one fails."""
         self._calls.tell("after_analysis", analysis=analysis, result=result)
 
     def contribute_circuit(self, result: AnalysisResult) -> list[Circuit]:

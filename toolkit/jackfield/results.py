@@ -95,7 +95,7 @@ class AnalysisResult(ABC):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what :meth:`save` wrote.
+        """Read what ``save`` wrote.
 
         Raises
         ------

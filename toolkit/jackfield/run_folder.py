@@ -31,7 +31,7 @@ class RunFolder:
     Parameters
     ----------
     path
-        The folder; it need not exist yet. Everything that reads raises :class:`ResultError` where there is no run.
+        The folder; it need not exist yet. Everything that reads raises ``ResultError`` where there is no run.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -165,7 +165,7 @@ class RunFolder:
         return manifest
 
     def require_ownable(self) -> None:
-        """Raise :class:`ConfigError` where writing a run would mix it with files that are not a run's."""
+        """Raise ``ConfigError`` where writing a run would mix it with files that are not a run's."""
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"{self.path} is a file; a run needs a folder")
         if self.path.is_dir() and not self.manifest_file.exists():

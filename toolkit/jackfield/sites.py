@@ -199,7 +199,7 @@ class Site:
         return tuple(axis for axis in self.kind.axes if axis != "head")
 
     def part_of(self, activation: Tensor) -> Tensor:
-        """This site's view of the activation of :attr:`all_heads`."""
+        """This site's view of the activation of ``all_heads``."""
         if self.head is None:
             return activation
         return activation.select(self.kind.axes.index("head"), self.head)

@@ -85,7 +85,7 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
     whole
         ``[prompt]``, resampled together with ``parts``.
     rng, level
-        As for :func:`bootstrap_mean`.
+        As for ``bootstrap_mean``.
 
     Returns
     -------

@@ -47,7 +47,7 @@ class _Choice(BaseModel):
 
 
 class ModelChoice(_Choice):
-    """The model, and how it is loaded; see :class:`jackfield.loading.LoadRequest`."""
+    """The model, and how it is loaded; see ``LoadRequest``."""
 
     name: Name = "fieldmouse"
     dtype: DType = "float32"
@@ -134,7 +134,7 @@ class StudyConfig(_Choice):
         return cls.parse(read_fields(Path(path)), f"study {path}")
 
     def to_yaml(self) -> str:
-        """The study as the text of a file that :meth:`from_yaml` reads."""
+        """The study as the text of a file that ``from_yaml`` reads."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     def differences(self, other: StudyConfig) -> list[str]:

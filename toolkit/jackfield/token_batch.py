@@ -108,7 +108,7 @@ class TokenBatch:
         return self.mask.int().argmax(-1) + from_start
 
     def at(self, positions: Int[Tensor, " batch"] | Sequence[int]) -> Bool[Tensor, "batch column"]:
-        """A mask that is True at one position of each prompt; see :meth:`columns`."""
+        """A mask that is True at one position of each prompt; see ``columns``."""
         chosen = torch.zeros_like(self.mask)
         chosen[torch.arange(len(self)), self.columns(positions)] = True
         return chosen
@@ -122,7 +122,7 @@ class TokenBatch:
         return TokenBatch(self.tokens.to(device), self.mask.to(device))
 
     def require_aligned_with(self, other: TokenBatch) -> None:
-        """Raise :class:`AlignmentError` unless both batches have real tokens in the same columns."""
+        """Raise ``AlignmentError`` unless both batches have real tokens in the same columns."""
         if self.mask.shape != other.mask.shape or not torch.equal(self.mask, other.mask):
             raise AlignmentError(
                 f"prompts must have equal token lengths pair by pair: {self.lengths.tolist()} against "

@@ -58,7 +58,7 @@ class ModelShape:
         return self.n_key_value_heads if kind.counts_key_value_heads else self.n_heads
 
     def require(self, site: Site) -> None:
-        """Raise :class:`SiteError` unless a model of this shape has ``site``."""
+        """Raise ``SiteError`` unless a model of this shape has ``site``."""
         if site.layer is not None and site.layer >= self.n_layers:
             raise SiteError(f"{site} does not exist: the model has {self.n_layers} layers, counted from 0")
         if site.head is not None and site.head >= self.heads_of(site.kind):

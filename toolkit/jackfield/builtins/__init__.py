@@ -27,7 +27,7 @@ __all__ = ["list_models", "register_metrics", "register_models", "register_tasks
 
 @hookimpl
 def register_models(request: LoadRequest) -> HookedModel | None:
-    """The embedded model, a pulled one, a file, a folder or a Hub name; see :func:`jackfield.builtins.models.load`."""
+    """The embedded model, a pulled one, a file, a folder or a Hub name; see ``load``."""
     return models.load(request)
 
 

@@ -37,7 +37,7 @@ class InContext(Task):
     Parameters
     ----------
     function
-        A name in :func:`jackfield.organism.world.functions`.
+        A name in ``functions``.
     """
 
     positions = ("QUERY",)

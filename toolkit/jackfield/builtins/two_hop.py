@@ -34,7 +34,7 @@ class TwoHop(Task):
     name, description
         What the task is called, and what it tests.
     splits
-        The parts of :class:`~jackfield.organism.world.KnowledgeBase` whose questions are asked.
+        The parts of ``KnowledgeBase`` whose questions are asked.
     """
 
     positions = ("START", "FIRST", "SECOND")

@@ -94,7 +94,7 @@ def in_context(draw: random.Random) -> Row:
 
 
 def handover(draw: random.Random) -> Row:
-    """An indirect-object sentence whose positions, wording and distractors vary; see :func:`ioi_names_allowed`."""
+    """An indirect-object sentence whose positions, wording and distractors vary; see ``ioi_names_allowed``."""
     while True:
         first, second, third = draw.sample(world.NAMES, 3)
         if ioi_names_allowed(first, second):
