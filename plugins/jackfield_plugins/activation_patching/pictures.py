@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["heads", "joint", "streams"]
 
-_NOTE = f"{FINDING_MARK} finding: q ≤ 0.05 and clear of the control"
+_NOTE = f"{FINDING_MARK} finding: q ≤ 0.05 and beyond the control"
 
 
 def _grid(

@@ -77,7 +77,7 @@ class ActivationPatchingResult(AnalysisResult):
 
     @property
     def findings(self) -> xr.DataArray:
-        """True at places that are significant and clear of their control, ``[place]``."""
+        """True at places that are significant and farther from zero than their control, ``[place]``."""
         import xarray as xr
 
         found = [claim.is_finding() for _, claim in self._claims]
@@ -119,7 +119,7 @@ class ActivationPatchingResult(AnalysisResult):
         found = frame[frame["finding"]]
         yield (
             f"Patched {len(frame)} places ({config['direction']}, {config['replacement']}) on {self.provenance.pairs} "
-            f"pairs; {len(found)} are findings: significant at a false discovery rate of 5 % and clear of the control."
+            f"pairs; {len(found)} are findings: significant at a false discovery rate of 5 % and farther from zero than the control."
         )
         heads = found[[Site.parse(site).kind is Kind.HEAD_OUT for site in found["site"]]]
         if len(heads):
