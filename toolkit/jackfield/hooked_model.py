@@ -140,7 +140,7 @@ class HookedModel:
 
     def run(self, batch: TokenBatch) -> Float[Tensor, "batch column d_vocab"]:
         """Logits of a batch, with nothing hooked."""
-        return self._forward(batch, {})
+        return self._forward(batch)
 
     def run_with_cache(
         self, batch: TokenBatch, sites: Collection[Site], interventions: Sequence[Intervention] = ()
@@ -179,20 +179,47 @@ class HookedModel:
         """The logits at each prompt's last real token, in float32."""
         return logits[torch.arange(len(batch)), batch.last_columns].float()
 
-    def _run_hooked(
-        self, batch: TokenBatch, interventions: Sequence[Intervention], sites: Collection[Site]
-    ) -> tuple[Tensor, Mapping[Site, Tensor]]:
+    @property
+    def bridge(self) -> TransformerBridge:
+        """The bridge itself, for what calls it in a way of its own inside :meth:`hooked`."""
+        return self._bridge
+
+    @contextmanager
+    def hooked(self, interventions: Sequence[Intervention], sites: Collection[Site]) -> Iterator[ForwardPass]:
+        """Hook the model for the one forward pass that the ``with`` block makes.
+
+        Parameters
+        ----------
+        interventions
+            Changes; those at one site apply in the order given.
+        sites
+            What to keep; found in ``kept`` of what is yielded, once the pass was made.
+
+        Raises
+        ------
+        SiteError
+            If the model lacks a site.
+        InterventionError
+            On leaving, if an intervention or a reading did not fire exactly once.
+        """
         touched = {*(intervention.site for intervention in interventions), *sites}
         for site in touched:
             self.require(site)
         work = ForwardPass(interventions, sites)
-        with self._open({site.kind.gate for site in touched if site.kind.gate is not None}):
-            logits = self._forward(batch, work.hooks)
+        gates = {site.kind.gate for site in touched if site.kind.gate is not None}
+        with self._open(gates), torch.no_grad(), self._attached(work.hooks):
+            yield work
         work.require_complete()
+
+    def _run_hooked(
+        self, batch: TokenBatch, interventions: Sequence[Intervention], sites: Collection[Site]
+    ) -> tuple[Tensor, Mapping[Site, Tensor]]:
+        with self.hooked(interventions, sites) as work:
+            logits = self._forward(batch)
         return logits, work.kept
 
-    def _forward(self, batch: TokenBatch, hooks: Mapping[str, Hook]) -> Tensor:
-        with torch.no_grad(), self._attached(hooks):
+    def _forward(self, batch: TokenBatch) -> Tensor:
+        with torch.no_grad():
             logits: Tensor = self._bridge(
                 batch.tokens, attention_mask=batch.mask.long(), position_ids=batch.position_ids
             )

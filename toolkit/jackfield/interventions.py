@@ -6,16 +6,46 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from jackfield.errors import InterventionError
 from jackfield.sites import Kind, Site
 
-__all__ = ["Edit", "Intervention", "add", "replace", "zero"]
+__all__ = ["Addition", "Edit", "Intervention", "Replacement", "add", "replace", "zero"]
 
 Edit = Callable[[Tensor], Tensor]
 """A pure function from a site's activation (axes: ``site.axes``) to its replacement, of the same shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replacement:
+    """The edit that puts ``value``, broadcast, in the place of the activation of ``site``."""
+
+    site: Site
+    value: Tensor
+
+    def __call__(self, old: Tensor) -> Tensor:
+        return _broadcast(self.site, self.value, old)
+
+    def part(self, prompts: Int[Tensor, " chosen"], first: int) -> Replacement:
+        """The same edit of some rows of the batch, from column ``first`` on."""
+        return Replacement(self.site, _part(self.site, self.value, prompts, first))
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """The edit that adds ``value``, broadcast, to the activation of ``site``."""
+
+    site: Site
+    value: Tensor
+
+    def __call__(self, old: Tensor) -> Tensor:
+        return old + _broadcast(self.site, self.value, old)
+
+    def part(self, prompts: Int[Tensor, " chosen"], first: int) -> Addition:
+        """The same edit of some rows of the batch, from column ``first`` on."""
+        return Addition(self.site, _part(self.site, self.value, prompts, first))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +139,7 @@ def replace(
     where
         The tokens at which it is put, ``[batch, column]``; everywhere when ``None``.
     """
-    return Intervention(site, lambda old: _broadcast(site, value, old), where)
+    return Intervention(site, Replacement(site, value), where)
 
 
 def zero(site: Site, where: Bool[Tensor, "batch column"] | None = None) -> Intervention:
@@ -140,7 +170,7 @@ def add(site: Site, value: Float[Tensor, " ..."], where: Bool[Tensor, "batch col
     site, value, where
         As for ``replace``.
     """
-    return Intervention(site, lambda old: old + _broadcast(site, value, old), where)
+    return Intervention(site, Addition(site, value), where)
 
 
 def _broadcast(site: Site, value: Tensor, activation: Tensor) -> Tensor:
@@ -151,3 +181,14 @@ def _broadcast(site: Site, value: Tensor, activation: Tensor) -> Tensor:
             f"a value of shape {tuple(value.shape)} does not fit {site}, whose activation has shape "
             f"{tuple(activation.shape)} {site.axes}"
         ) from error
+
+
+def _part(site: Site, value: Tensor, prompts: Tensor, first: int) -> Tensor:
+    """``value`` at some prompts and from one column on; an axis of length 1 stands for every prompt or column."""
+    missing = len(site.axes) - value.ndim
+    if missing <= 0 and value.shape[0] > 1:
+        value = value[prompts.to(value.device)]
+    axis = site.axes.index("position") - missing
+    if axis >= 0 and value.shape[axis] > 1:
+        value = value.narrow(axis, first, value.shape[axis] - first)
+    return value

@@ -119,8 +119,8 @@ class ActivationPatchingResult(AnalysisResult):
         found = frame[frame["finding"]]
         yield (
             f"Patched {len(frame)} places ({config['direction']}, {config['replacement']}) on {self.provenance.pairs} "
-            f"pairs; {len(found)} are findings: significant at a false discovery rate of 5 % and farther from zero than "
-            "the control."
+            f"pairs; {len(found)} are findings: significant at a false discovery rate of 5 % and farther from zero "
+            "than the control."
         )
         heads = found[[Site.parse(site).kind is Kind.HEAD_OUT for site in found["site"]]]
         if len(heads):
