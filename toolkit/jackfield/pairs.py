@@ -131,6 +131,14 @@ class PairBatch:
         text = json.dumps([asdict(pair) for pair in self.pairs], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def rows_by_template(self) -> dict[tuple[str, int], list[int]]:
+        """The rows of each template and length, whose activations can be exchanged token by token."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
+            groups.setdefault((pair.template, length), []).append(row)
+        return groups
+
     def select(self, rows: Sequence[int]) -> PairBatch:
         """The pairs of some rows, in the order given."""
         index = torch.as_tensor(rows, device=self.answers.device)
@@ -148,7 +156,7 @@ class PairBatch:
         """Two disjoint random halves of the rows and of each template's: one to choose on, one to report on."""
         halves: tuple[list[int], list[int]] = [], []
         shorter = 0
-        for rows in self._rows_by_template().values():
+        for rows in self.rows_by_template.values():
             shuffled = draw.sample(rows, len(rows))
             halves[shorter].extend(shuffled[::2])
             halves[1 - shorter].extend(shuffled[1::2])
@@ -163,7 +171,7 @@ class PairBatch:
         AlignmentError
             If a template occurs only once.
         """
-        groups = self._rows_by_template()
+        groups = self.rows_by_template
         partners = []
         for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
             others = [other for other in groups[pair.template, length] if other != row]
@@ -177,13 +185,6 @@ class PairBatch:
             ]
             partners.append(draw.choice(foreign or others))
         return partners
-
-    def _rows_by_template(self) -> dict[tuple[str, int], list[int]]:
-        """The rows of each template and length, whose activations can be exchanged token by token."""
-        groups: dict[tuple[str, int], list[int]] = {}
-        for row, (pair, length) in enumerate(zip(self.pairs, self.clean.lengths.tolist(), strict=True)):
-            groups.setdefault((pair.template, length), []).append(row)
-        return groups
 
 
 def _token_position(model: HookedModel, pair: PromptPair, word: int) -> int:

@@ -57,10 +57,7 @@ class _Ground:
 
 
 def _write(place: Place, values: Mapping[Site, Tensor]) -> Intervention:
-    value = values[place.site.all_heads]
-    if place.site.head is not None:
-        value = value.select(place.site.kind.axes.index("head"), place.site.head)
-    return replace(place.site, value, place.where)
+    return replace(place.site, place.site.part_of(values[place.site.all_heads]), place.where)
 
 
 class ActivationPatching(Analysis[ActivationPatchingConfig]):
@@ -136,12 +133,8 @@ def _replacement(bench: Bench, replacement: Replacement, source: Tensor) -> Tens
         return source
     if replacement is Replacement.ZERO:
         return torch.zeros_like(source)
-    templates = [
-        (pair.template, int(length)) for pair, length in zip(bench.pairs.pairs, bench.pairs.clean.lengths, strict=True)
-    ]
     mean = torch.empty_like(source)
-    for template in set(templates):
-        rows = [row for row, other in enumerate(templates) if other == template]
+    for rows in bench.pairs.rows_by_template.values():
         mean[rows] = source[rows].mean(0)
     return mean
 
@@ -221,4 +214,4 @@ def _joint(
         "count", "joint_random", by_draw, np.ones(config.random_draws), bench.rng("interval/random")
     )
     added = [str(heads[index].node) for index in ranking]
-    return xr.Dataset(found, {"count": list(counts), "joint_head": ("count", added)}, {"joint_pairs": len(reported_on)})
+    return xr.Dataset(found, {"count": list(counts), "joint_head": ("count", added)})
