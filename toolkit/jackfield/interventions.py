@@ -99,7 +99,7 @@ class Intervention:
             raise InterventionError(
                 f"the edit at {self.site} returned {found}, expected shape {tuple(old.shape)} {self.site.axes}"
             )
-        new = new.to(old.dtype)
+        new = new if new is old else new.to(old.dtype).contiguous()
         if self.where is not None:
             new = torch.where(self._spread(old), new, old)
         if self.site.head is None:

@@ -16,9 +16,9 @@ from jackfield.analysis import Analysis
 from jackfield.bench import Bench
 from jackfield.interventions import Intervention, replace
 from jackfield.metrics import AnswerKey
+from jackfield.replay import sweep
 from jackfield.sites import Site
 from jackfield.statistics import Estimate, bootstrap_share, false_discovery_rate, mean_share, paired_p_values
-from jackfield.sweep import sweep
 from jackfield.token_batch import TokenBatch
 from jackfield_plugins.activation_patching.config import ActivationPatchingConfig, Direction, Replacement
 from jackfield_plugins.activation_patching.places import Place, places
@@ -71,7 +71,7 @@ class ActivationPatching(Analysis[ActivationPatchingConfig]):
     """
 
     name: ClassVar[str] = "activation_patching"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     summary: ClassVar[str] = "effect of replacing one activation at a time, by layer and position and by head"
     Config = ActivationPatchingConfig
     Result = ActivationPatchingResult

@@ -1,0 +1,72 @@
+"""Many interventions on one batch, replayed: what :mod:`jackfield.sweep` computes, without what repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from jackfield.metrics import AnswerKey
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from jackfield.bench import Bench
+    from jackfield.interventions import Intervention
+    from jackfield.token_batch import TokenBatch
+
+__all__ = ["sweep"]
+
+Cell = TypeVar("Cell")
+
+
+def sweep(
+    bench: Bench,
+    base: TokenBatch,
+    key: AnswerKey,
+    cells: Sequence[Cell],
+    interventions: Callable[[Cell], Sequence[Intervention]],
+    description: str,
+) -> NDArray[np.float64]:
+    """The metric of each prompt under each cell's interventions; equal to :func:`jackfield.sweep.sweep`.
+
+    Parameters
+    ----------
+    bench
+        Gives the model, the metric and the progress reporter.
+    base
+        The prompts that are run, ``[prompt, column]``.
+    key
+        What predictions are graded against.
+    cells
+        What is swept over, such as (layer, position) pairs.
+    interventions
+        The interventions that belong to a cell.
+    description
+        What progress is reported as.
+
+    Returns
+    -------
+    array ``[cell, prompt]``, in the metric's unit
+    """
+    import numpy as np
+
+    from jackfield.replay.engine import Replay
+
+    bench.progress(description, 0, len(cells))
+    values = np.empty((len(cells), len(base)))
+    if not cells:
+        return values
+    left = np.full(len(cells), len(base))
+    for patches, prompts, logits in Replay(bench.model, base, [interventions(cell) for cell in cells]).answers():
+        rows = patches.cpu().numpy()
+        values[rows, prompts.cpu().numpy()] = bench.graded(logits, _rows(key, prompts))
+        np.subtract.at(left, rows, 1)
+        bench.progress(description, int((left == 0).sum()), len(cells))
+    return values
+
+
+def _rows(key: AnswerKey, prompts: Tensor) -> AnswerKey:
+    clean = None if key.clean_logits is None else key.clean_logits[prompts]
+    return AnswerKey(key.answers[prompts], key.foils[prompts], clean)
