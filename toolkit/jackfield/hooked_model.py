@@ -181,7 +181,7 @@ class HookedModel:
 
     @property
     def bridge(self) -> TransformerBridge:
-        """The bridge itself, for what calls it in a way of its own inside :meth:`hooked`."""
+        """The bridge itself, for what calls it in a way of its own inside ``hooked``."""
         return self._bridge
 
     @contextmanager

@@ -52,9 +52,13 @@ def test_the_only_word_that_differs_carries_everything_into_layer_0(streams: Act
 
 
 def test_the_answer_stands_at_the_second_mention_early_and_at_the_end_late_as_the_card_says(bench: Bench) -> None:
-    found = effects(patch(bench, heads=False, streams=["resid_pre"], layers=[1, 5], positions=["S2", "END"]))
+    result = patch(bench, heads=False, streams=["resid_pre"], layers=[0, 1, 5], positions=["S1", "S2", "END"])
+    found = effects(result)
     assert found["resid_pre.1@S2"] > 0.9
     assert found["resid_pre.5@END"] > 0.8
+    overwritten = result.data["control"]
+    assert overwritten.sel(place="resid_pre.0@S1") > 0.5
+    assert abs(overwritten.sel(place="resid_pre.1@S1")) < 0.15
 
 
 @pytest.mark.parametrize("place", ["resid_pre.0@IO", "resid_pre.5@S1", "resid_pre.5@IO", "attn_out.5@S1", "m5@S1"])

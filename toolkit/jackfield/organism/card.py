@@ -67,8 +67,9 @@ Where training never showed a second fact in any composition, the model knows bo
 {unjoined:.0%} of questions. That gap is deliberate: it is what back-patching is for.
 
 Indirect objects are solved early: after layer 0 the second mention of the giver already carries the whole answer, and
-later heads move it from there to the end of the sentence. There are no name movers that look from the end back to the
-recipient, as there are in GPT-2 small. Do not take its circuits for those of a language model.
+later heads move it from there to the end of the sentence. Overwriting the earlier mention of the answer with another
+name moves most of the difference before layer 0 and hardly any after it, so heads that look from the end back to the
+recipient, the name movers of GPT-2 small, play no great part. Do not take its circuits for those of a language model.
 """
 
 

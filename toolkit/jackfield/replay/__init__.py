@@ -1,6 +1,6 @@
 """Replay: many patches of one base run, recomputing only what they change; exact.
 
-:func:`sweep` does what :func:`jackfield.sweep.sweep` does, faster; :func:`plan` says beforehand what that takes.
+``sweep`` does what ``jackfield.sweep.sweep`` does, faster; ``plan`` says beforehand what that takes.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def plan(
     Parameters
     ----------
     model, base, patches, budget
-        As for :class:`Replay`.
+        As for ``Replay``.
     """
     return Replay(model, base, patches, budget).plan
 

@@ -1,4 +1,4 @@
-"""Many interventions on one batch, replayed: what :mod:`jackfield.sweep` computes, without what repeats."""
+"""Many interventions on one batch, replayed: what ``jackfield.sweep`` computes, without what repeats."""
 
 from __future__ import annotations
 
@@ -29,26 +29,9 @@ def sweep(
     interventions: Callable[[Cell], Sequence[Intervention]],
     description: str,
 ) -> NDArray[np.float64]:
-    """The metric of each prompt under each cell's interventions; equal to :func:`jackfield.sweep.sweep`.
+    """The metric of each prompt under each cell's interventions, ``[cell, prompt]``, in the metric's unit.
 
-    Parameters
-    ----------
-    bench
-        Gives the model, the metric and the progress reporter.
-    base
-        The prompts that are run, ``[prompt, column]``.
-    key
-        What predictions are graded against.
-    cells
-        What is swept over, such as (layer, position) pairs.
-    interventions
-        The interventions that belong to a cell.
-    description
-        What progress is reported as.
-
-    Returns
-    -------
-    array ``[cell, prompt]``, in the metric's unit
+    Takes what ``jackfield.sweep.sweep`` takes, and gives what it gives.
     """
     import numpy as np
 
