@@ -14,11 +14,12 @@ from torch import Tensor
 
 from jackfield.analysis import Analysis
 from jackfield.bench import Bench
+from jackfield.comparison import LEVEL, compared, shared
 from jackfield.interventions import Intervention, replace
 from jackfield.metrics import AnswerKey
 from jackfield.replay import sweep
 from jackfield.sites import Site
-from jackfield.statistics import Estimate, bootstrap_share, false_discovery_rate, mean_share, paired_p_values
+from jackfield.statistics import Estimate, mean_share
 from jackfield.token_batch import TokenBatch
 from jackfield_plugins.activation_patching.config import ActivationPatchingConfig, Direction, Replacement
 from jackfield_plugins.activation_patching.places import Place, places
@@ -27,7 +28,6 @@ from jackfield_plugins.activation_patching.result import CONTROL, ActivationPatc
 __all__ = ["ActivationPatching"]
 
 Floats = NDArray[np.float64]
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class ActivationPatching(Analysis[ActivationPatchingConfig]):
         if heads:
             data = data.merge(_joint(bench, config, ground, [cells[index] for index in heads], patched[heads]))
         return ActivationPatchingResult(
-            data.assign_attrs(level=_LEVEL),
+            data.assign_attrs(level=LEVEL),
             _baselines(bench, config, ground),
             {
                 CONTROL: "the same place receives the activation of another prompt of the same template",
@@ -149,13 +149,7 @@ def _baselines(bench: Bench, config: ActivationPatchingConfig, ground: _Ground) 
 
 
 def _by_place(bench: Bench, ground: _Ground, cells: Sequence[Place], patched: Floats, control: Floats) -> xr.Dataset:
-    effects, controls = patched - ground.base_metric, control - ground.base_metric
-    found: dict[str, Any] = {}
-    for name, parts in (("effect", effects), ("control", controls)):
-        found |= _with_interval("place", name, parts, ground.whole, bench.rng(f"interval/{name}"))
-    p_values = paired_p_values(effects, controls)
-    found["p_value"] = ("place", p_values, {"unit": "probability"})
-    found["q_value"] = ("place", false_discovery_rate(p_values), {"unit": "probability"})
+    found = compared(bench, "place", patched - ground.base_metric, control - ground.base_metric, ground.whole)
     raw = {"unit": bench.metric.unit}
     found["metric"] = (("place", "pair"), patched, raw)
     found["control_metric"] = (("place", "pair"), control, raw)
@@ -171,17 +165,6 @@ def _by_place(bench: Bench, ground: _Ground, cells: Sequence[Place], patched: Fl
         "head": ("place", [-1 if cell.site.head is None else cell.site.head for cell in cells]),
     }
     return xr.Dataset(found, coordinates)
-
-
-def _with_interval(axis: str, name: str, parts: Floats, whole: Floats, rng: np.random.Generator) -> dict[str, Any]:
-    """A share and the ends of its interval as dataset variables along ``axis``."""
-    interval = bootstrap_share(parts, whole, rng, _LEVEL)
-    unit = {"unit": "share of the difference"}
-    return {
-        name: (axis, mean_share(parts, whole), unit),
-        f"{name}_low": (axis, interval.low, unit),
-        f"{name}_high": (axis, interval.high, unit),
-    }
 
 
 def _joint(
@@ -208,10 +191,8 @@ def _joint(
     whole = ground.whole[reported_on]
     found: dict[str, Any] = {}
     for name, values in parts.items():
-        found |= _with_interval("count", name, values, whole, bench.rng(f"interval/{name}"))
+        found |= shared("count", name, values, whole, bench.rng(f"interval/{name}"))
     by_draw = mean_share(moved(random_sets, ground.patch, "random heads"), whole).reshape(len(ranking), -1)
-    found |= _with_interval(
-        "count", "joint_random", by_draw, np.ones(config.random_draws), bench.rng("interval/random")
-    )
+    found |= shared("count", "joint_random", by_draw, np.ones(config.random_draws), bench.rng("interval/random"))
     added = [str(heads[index].node) for index in ranking]
     return xr.Dataset(found, {"count": list(counts), "joint_head": ("count", added)})

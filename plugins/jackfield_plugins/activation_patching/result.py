@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from jackfield.comparison import COMPARED, evidence
 from jackfield.results import AnalysisResult
 from jackfield.sites import Kind, Site
 from jackfield_circuits import Circuit, Evidence, Node
@@ -36,44 +37,17 @@ class ActivationPatchingResult(AnalysisResult):
     ``joint*`` hold the effect of the ``count`` strongest heads together, on pairs that they were not chosen on.
     """
 
-    variables: ClassVar[tuple[str, ...]] = (
-        "effect", "effect_low", "effect_high", "control", "control_low", "control_high", "p_value", "q_value",
-        "metric", "control_metric", "base_metric", "source_metric",
-    )  # fmt: skip
+    variables: ClassVar[tuple[str, ...]] = (*COMPARED, "metric", "control_metric", "base_metric", "source_metric")
 
     @cached_property
     def _claims(self) -> tuple[tuple[str, Evidence], ...]:
         """Each place's site with what is claimed of it, in the order of ``data``."""
         config = self.provenance.config
-        metric, unit = self.provenance.metric, str(self.data["effect"].attrs["unit"])
-        numbers = {
-            field: self.data[name].values
-            for field, name in (
-                ("score", "effect"), ("low", "effect_low"), ("high", "effect_high"), ("control", "control"),
-                ("control_low", "control_low"), ("control_high", "control_high"), ("p_value", "p_value"),
-                ("q_value", "q_value"),
-            )
-        }  # fmt: skip
-        return tuple(
-            (
-                str(site),
-                Evidence(
-                    plugin=self.provenance.analysis,
-                    method=f"{config['direction']}, {config['replacement']}",
-                    metric=metric,
-                    unit=unit,
-                    position=str(position) or None,
-                    n=self.provenance.pairs,
-                    control_kind=CONTROL,
-                    level=float(self.data.attrs["level"]),
-                    run=self.provenance.digest,
-                    **{field: float(values[index]) for field, values in numbers.items()},
-                ),
-            )
-            for index, (site, position) in enumerate(
-                zip(self.data["site"].values, self.data["position"].values, strict=True)
-            )
-        )
+        claims = evidence(
+            self.data, self.provenance, f"{config['direction']}, {config['replacement']}", CONTROL,
+            self.data["position"].values.tolist(),
+        )  # fmt: skip
+        return tuple(zip(self.data["site"].values.tolist(), claims, strict=True))
 
     @property
     def findings(self) -> xr.DataArray:
