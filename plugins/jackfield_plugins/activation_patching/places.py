@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Bool
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from jackfield.bench import Bench
 from jackfield.errors import AlignmentError, ConfigError
+from jackfield.interventions import Intervention, replace
 from jackfield.sites import Kind, Site
 from jackfield_plugins.activation_patching.config import ActivationPatchingConfig
 from jackfield_plugins.activation_patching.result import STREAM_KINDS
@@ -34,6 +35,10 @@ class Place:
     @property
     def label(self) -> str:
         return f"{self.node}@{self.position}" if self.position else str(self.node)
+
+    def write(self, values: Mapping[Site, Tensor]) -> Intervention:
+        """The intervention that puts here what ``values`` (site, all heads -> activation) holds for this place."""
+        return replace(self.site, self.site.part_of(values[self.site.all_heads]), self.where)
 
 
 def places(bench: Bench, config: ActivationPatchingConfig) -> list[Place]:

@@ -17,7 +17,7 @@ from jackfield.errors import AlignmentError, ConfigError, ResultError, Undefined
 from jackfield.hooked_model import HookedModel
 from jackfield.registry import Registry
 from jackfield_circuits import write_graphml
-from jackfield_plugins.activation_patching import analysis as module
+from jackfield_plugins.activation_patching import ground
 from jackfield_plugins.activation_patching.analysis import ActivationPatching
 from jackfield_plugins.activation_patching.config import ActivationPatchingConfig
 from jackfield_plugins.activation_patching.result import ActivationPatchingResult
@@ -121,7 +121,7 @@ def test_heads_stand_clear_of_the_control_and_eight_together_restore_nine_tenths
 
 def test_patches_that_carry_nothing_are_no_findings(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     other = bench.pairs.unrelated_rows(bench.draw("another unrelated prompt"))
-    monkeypatch.setattr(module, "_replacement", lambda bench, replacement, source: source[other])
+    monkeypatch.setattr(ground, "_replaced", lambda bench, replacement, source: source[other])
     result = patch(bench, streams=["attn_out", "mlp_out"], strongest=1, random_draws=2)
     assert int(result.findings.sum()) <= 1
 

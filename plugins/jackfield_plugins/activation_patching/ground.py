@@ -1,0 +1,102 @@
+"""What all patches of a run share: the prompts that are run, the values that are written, and what 0 and 1 mean."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jackfield.bench import Bench
+from jackfield.metrics import AnswerKey
+from jackfield.sites import Site
+from jackfield.statistics import Estimate
+from jackfield.token_batch import TokenBatch
+from jackfield_plugins.activation_patching.config import Direction, Replacement
+
+__all__ = ["Ground"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What all patches of a run share.
+
+    Parameters
+    ----------
+    direction
+        Which prompts are run, and which the values come from.
+    base
+        The prompts that are run and written to.
+    key
+        What predictions are graded against.
+    values, unrelated
+        What patches write, and what their control writes: site (all heads) -> activation ``[pair, ...]``.
+    base_metric, source_metric
+        What an effect of 0 and of 1 means, ``[pair]``.
+    """
+
+    direction: Direction
+    base: TokenBatch
+    key: AnswerKey
+    values: Mapping[Site, Tensor]
+    unrelated: Mapping[Site, Tensor]
+    base_metric: Floats
+    source_metric: Floats
+
+    @classmethod
+    def prepare(cls, bench: Bench, direction: Direction, replacement: Replacement, sites: Collection[Site]) -> Self:
+        """Run both prompts of every pair, and keep what is to be written at ``sites``.
+
+        Raises
+        ------
+        AlignmentError
+            If a template occurs only once, so that no unrelated prompt can serve as control.
+        """
+        pairs = bench.pairs
+        base, source = pairs.corrupted, pairs.clean
+        if direction is Direction.NOISING:
+            base, source = source, base
+        run = bench.model.run_with_cache(source, sorted(sites))
+        key = bench.key(bench.clean_logits())
+        partners = pairs.unrelated_rows(bench.draw("unrelated prompts"))
+        return cls(
+            direction,
+            base,
+            key,
+            {site: _replaced(bench, replacement, value) for site, value in run.activations.items()},
+            {site: value[partners] for site, value in run.activations.items()},
+            bench.graded(bench.model.answer_logits(bench.model.run(base), base), key),
+            bench.graded(bench.model.answer_logits(run.logits, source), key),
+        )
+
+    @property
+    def whole(self) -> Floats:
+        """What there is to move, ``[pair]``."""
+        return self.source_metric - self.base_metric
+
+    def baselines(self, bench: Bench) -> dict[str, Estimate]:
+        """The metric on the clean and on the corrupted prompts."""
+        names = ("corrupted", "clean") if self.direction is Direction.DENOISING else ("clean", "corrupted")
+        metrics = (self.base_metric, self.source_metric)
+        return {
+            name: Estimate.of_mean(values, bench.metric.unit, bench.rng(f"baseline/{name}"))
+            for name, values in sorted(zip(names, metrics, strict=True))
+        }
+
+
+def _replaced(bench: Bench, replacement: Replacement, source: Tensor) -> Tensor:
+    """What is written in place of the base run's activation, ``[pair, ...]``."""
+    if replacement is Replacement.RESAMPLE:
+        return source
+    if replacement is Replacement.ZERO:
+        return torch.zeros_like(source)
+    mean = torch.empty_like(source)
+    for rows in bench.pairs.rows_by_template.values():
+        mean[rows] = source[rows].mean(0)
+    return mean
