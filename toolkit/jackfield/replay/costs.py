@@ -44,16 +44,20 @@ class Costs:
         shape = base.model.shape
         prompts, columns = base.batch.tokens.shape
         attention = 2 * shape.n_heads * shape.d_head * columns * columns
-        weights = base.multiply_adds // prompts - columns * shape.d_model * shape.d_vocab - shape.n_layers * attention
+        weights = base.multiply_adds // prompts - shape.d_model * shape.d_vocab - shape.n_layers * attention
         return cls(shape, columns, max(0, weights // (shape.n_layers * columns)), item)
 
-    def multiply_adds(self, layer: int, column: int, answers: int = 1) -> int:
-        """Of one row from a layer and column on, with the logits of ``answers`` tokens."""
+    def multiply_adds(self, layer: int, column: int, answers: int = 1, *, only_answers: bool = False) -> int:
+        """Of one row from a layer and column on, with the logits of ``answers`` tokens.
+
+        With ``only_answers``, the last block computes its output at those tokens alone.
+        """
         shape, length = self.shape, self.columns - column
         attention = 2 * shape.n_heads * shape.d_head * length * self.columns
-        return (shape.n_layers - layer) * (
-            length * self.per_token + attention
-        ) + answers * shape.d_model * shape.d_vocab
+        heads_in = shape.d_model * shape.d_head * (shape.n_heads + 2 * shape.n_key_value_heads)
+        spared = (length - answers) * (self.per_token - heads_in) if only_answers else 0
+        layers = (shape.n_layers - layer) * (length * self.per_token + attention)
+        return layers - spared + answers * shape.d_model * shape.d_vocab
 
     def row_bytes(self, column: int, gates: Collection[Gate] = (), answers: int = 1) -> int:
         """The most that one row takes while it is computed from a column on: an estimate from above."""
