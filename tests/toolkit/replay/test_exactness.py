@@ -70,7 +70,7 @@ def test_replay_equals_the_plain_loop_at_every_site(any_model: HookedModel, side
     replay = require_equal(any_model, base, patches)
     assert replay.plan.fallbacks == ()
     assert replay.plan.plain == {"they write to the logits": len(masks)}
-    assert max(step.layer for step in replay.plan.steps) == any_model.shape.n_layers - 1
+    assert max(step.layers[1] for step in replay.plan.steps) == any_model.shape.n_layers - 1
     assert replay.plan.unchanged_rows > 0
     assert replay.plan.saving > 1
 

@@ -11,6 +11,8 @@ from jackfield.replay.base_run import BaseRun
 __all__ = ["Capability"]
 
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-5, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+_PROMPTS = 4
+"""Rows that a model is tried on; they are of different lengths where prompts are."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Capability:
 def _fails(base: BaseRun, layer: int, column: int, *, staggered: bool, only_answers: bool, reasons: list[str]) -> bool:
     """Whether the run, resumed at a layer and column, ends otherwise than the base run did; says why in ``reasons``."""
     device = base.batch.tokens.device
-    prompts = torch.arange(len(base.batch), device=device).repeat(2 if staggered and len(base.batch) == 1 else 1)
+    by_length = base.batch.lengths.argsort()
+    prompts = by_length[torch.linspace(0, len(by_length) - 1, _PROMPTS, device=device).long()]
     layers = torch.full_like(prompts, layer)
     if staggered:
         layers[: len(layers) // 2] = 0

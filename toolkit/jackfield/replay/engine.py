@@ -74,8 +74,8 @@ class Replay:
     >>> model = load_model("fieldmouse")
     >>> base = model.tokenize(["john and mary went to the park"])
     >>> replay = Replay(model, base, [[zero(Site.parse("m4"))], [zero(Site.parse("m5"))]])
-    >>> [step.layer for step in replay.plan.steps]
-    [4, 5]
+    >>> [step.layers for step in replay.plan.steps]
+    [(4, 4), (5, 5)]
     """
 
     plan: Plan
@@ -148,11 +148,11 @@ class Replay:
 
     def _planned(self, capability: Capability) -> Plan:
         costs, prompts = self._costs, len(self._base.batch)
-        whole, groups = prompts * costs.multiply_adds(0, 0), self._groups
+        plain, groups = prompts * costs.multiply_adds(0, 0, answers=costs.columns), self._groups
+        resumed = sum(group.multiply_adds(costs) for group in groups)
         steps = [
-            Step(layer, group.column, rows, group.most_rows)
+            Step((min(group.rows_by_layer), max(group.rows_by_layer)), group.column, group.rows, group.most_rows)
             for group in groups
-            for layer, rows in group.rows_by_layer.items()
         ]
         return Plan(
             patches=len(self._patches),
@@ -161,8 +161,8 @@ class Replay:
             unchanged_rows=sum(map(len, self._unchanged.values())),
             plain=_reasons(self._plain, capability),
             fallbacks=capability.reasons,
-            multiply_adds=whole * (1 + len(self._plain)) + sum(group.multiply_adds(costs) for group in groups),
-            plain_multiply_adds=len(self._patches) * whole,
+            multiply_adds=prompts * costs.multiply_adds(0, 0) + resumed + len(self._plain) * plain,
+            plain_multiply_adds=len(self._patches) * plain,
             peak_bytes=max([prompts * costs.row_bytes(0), *(group.peak_bytes(costs) for group in groups)])
             + self._base.kept_bytes,
             budget=self._budget,
