@@ -15,6 +15,7 @@ from torch import Tensor
 from jackfield.errors import InterventionError, SiteError, TaskError
 from jackfield.forward_pass import ForwardPass, Hook
 from jackfield.interventions import Intervention
+from jackfield.retention import nothing_retained
 from jackfield.sites import Gate, Kind, Site
 from jackfield.token_batch import PaddingSide, TokenBatch
 from jackfield.wiring import ModelShape
@@ -140,7 +141,8 @@ class HookedModel:
 
     def run(self, batch: TokenBatch) -> Float[Tensor, "batch column d_vocab"]:
         """Logits of a batch, with nothing hooked."""
-        return self._forward(batch)
+        with nothing_retained(self._bridge):
+            return self._forward(batch)
 
     def run_with_cache(
         self, batch: TokenBatch, sites: Collection[Site], interventions: Sequence[Intervention] = ()
@@ -207,7 +209,7 @@ class HookedModel:
             self.require(site)
         work = ForwardPass(interventions, sites)
         gates = {site.kind.gate for site in touched if site.kind.gate is not None}
-        with self._open(gates), torch.no_grad(), self._attached(work.hooks):
+        with self._open(gates), torch.no_grad(), nothing_retained(self._bridge), self._attached(work.hooks):
             yield work
         work.require_complete()
 
