@@ -72,10 +72,18 @@ class HookedModel:
         The model's own tokenizer; used exactly as Hugging Face uses it, special tokens included.
     identity
         Name and digests, which travel into every result.
+    read_only
+        Kinds of sites that can be read, while the network ignores what is written to them.
     """
 
-    def __init__(self, bridge: TransformerBridge, tokenizer: Any, identity: ModelIdentity) -> None:
-        self._bridge = bridge
+    def __init__(
+        self,
+        bridge: TransformerBridge,
+        tokenizer: Any,
+        identity: ModelIdentity,
+        read_only: frozenset[Kind] = frozenset(),
+    ) -> None:
+        self._bridge, self.read_only = bridge, read_only
         self._points: Mapping[str, HookPoint] = bridge.hook_dict
         self._tokenizer = tokenizer
         self.identity = identity
@@ -138,6 +146,12 @@ class HookedModel:
         self.shape.require(site)
         if site.hook_name not in self._points:
             raise SiteError(f"{site}: {self.identity.architecture} exposes no hook {site.hook_name}")
+
+    def require_writable(self, site: Site) -> None:
+        """Raise ``SiteError`` unless this model has ``site`` and heeds what is written to it."""
+        self.require(site)
+        if site.kind in self.read_only:
+            raise SiteError(f"{site} can only be read: {self.identity.architecture} ignores what is written to it")
 
     def run(self, batch: TokenBatch) -> Float[Tensor, "batch column d_vocab"]:
         """Logits of a batch, with nothing hooked."""
@@ -205,8 +219,10 @@ class HookedModel:
             On leaving, if an intervention or a reading did not fire exactly once.
         """
         touched = {*(intervention.site for intervention in interventions), *sites}
-        for site in touched:
+        for site in sites:
             self.require(site)
+        for intervention in interventions:
+            self.require_writable(intervention.site)
         work = ForwardPass(interventions, sites)
         gates = {site.kind.gate for site in touched if site.kind.gate is not None}
         with self._open(gates), torch.no_grad(), nothing_retained(self._bridge), self._attached(work.hooks):

@@ -41,11 +41,12 @@ shapes = st.tuples(st.integers(0, 3), st.integers(0, COLUMNS - 1), st.integers(1
 @given(st.lists(shapes, min_size=1, max_size=20), st.integers(1, 30))
 def test_every_row_is_computed_once_from_no_later_than_it_must_be(shapes: list[tuple[int, int, int]], fit: int) -> None:
     slices = [piece(patch, *shape) for patch, shape in enumerate(shapes)]
-    groups = groups_of(slices, COSTS, fit * COSTS.row_bytes(0), ABLE)
+    budget = fit * max(map(COSTS.row_bytes, range(COLUMNS)))
+    groups = groups_of(slices, COSTS, budget, ABLE)
     seen = []
     for group in groups:
         for batch in group.batches():
-            assert sum(map(len, batch)) * COSTS.row_bytes(group.column) <= fit * COSTS.row_bytes(0)
+            assert sum(map(len, batch)) * COSTS.row_bytes(group.column) <= budget
             for part in batch:
                 assert (part.layer, part.column) == shapes[part.patch][:2]
                 assert group.column <= part.column
@@ -97,5 +98,5 @@ def test_only_what_ends_before_the_last_layers_output_may_leave_it_out() -> None
 def test_rows_of_different_layers_are_kept_apart_where_they_cannot_share_a_pass() -> None:
     slices = [piece(0, 1, 0, 2), piece(1, 3, 0, 2), piece(2, 1, 0, 1)]
     groups = groups_of(slices, COSTS, 2**30, Capability(True, True, True))
-    assert [group.rows_by_layer for group in groups] == [{1: 3}, {3: 2}]
-    assert [group.rows_by_layer for group in groups_of(slices, COSTS, 2**30, ABLE)] == [{1: 3, 3: 2}]
+    assert [(group.layers, group.rows) for group in groups] == [((1, 1), 3), ((3, 3), 2)]
+    assert [(group.layers, group.rows) for group in groups_of(slices, COSTS, 2**30, ABLE)] == [((1, 3), 5)]

@@ -147,21 +147,18 @@ class Replay:
             yield Answers(patches, prompts, logits)
 
     def _planned(self, capability: Capability) -> Plan:
-        costs, prompts = self._costs, len(self._base.batch)
-        plain, groups = prompts * costs.multiply_adds(0, 0, answers=costs.columns), self._groups
-        resumed = sum(group.multiply_adds(costs) for group in groups)
-        steps = [
-            Step((min(group.rows_by_layer), max(group.rows_by_layer)), group.column, group.rows, group.most_rows)
-            for group in groups
-        ]
+        costs, prompts, groups = self._costs, len(self._base.batch), self._groups
+        plain = prompts * costs.multiply_adds(0, 0, answers=costs.columns)
+        rest = prompts * costs.multiply_adds(0, 0) + len(self._plain) * plain
         return Plan(
             patches=len(self._patches),
             prompts=prompts,
-            steps=tuple(steps),
+            steps=tuple(Step(group.layers, group.column, group.rows, group.most_rows) for group in groups),
             unchanged_rows=sum(map(len, self._unchanged.values())),
             plain=_reasons(self._plain, capability),
             fallbacks=capability.reasons,
-            multiply_adds=prompts * costs.multiply_adds(0, 0) + resumed + len(self._plain) * plain,
+            multiply_adds=rest + sum(group.multiply_adds(costs) for group in groups),
+            least_multiply_adds=rest + sum(group.least_multiply_adds(costs) for group in groups),
             plain_multiply_adds=len(self._patches) * plain,
             peak_bytes=max([prompts * costs.row_bytes(0), *(group.peak_bytes(costs) for group in groups)])
             + self._base.kept_bytes,
@@ -233,7 +230,7 @@ def _require_patches(model: HookedModel, patches: Sequence[Sequence[Intervention
         if not patch:
             raise InterventionError(f"patch {index} has no intervention; leave it out, since it changes nothing")
         for intervention in patch:
-            model.require(intervention.site)
+            model.require_writable(intervention.site)
 
 
 def _unchanged(patches: dict[int, Sequence[Intervention]], slices: Sequence[Slice], prompts: int) -> dict[int, Tensor]:

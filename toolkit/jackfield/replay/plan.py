@@ -42,8 +42,9 @@ class Plan:
         Patches that are run as a whole, one by one: how many, by reason.
     fallbacks
         What this model does not let be left out, and why.
-    multiply_adds, plain_multiply_adds
-        Of the replay, and of a plain loop that runs everything once per patch.
+    multiply_adds, least_multiply_adds, plain_multiply_adds
+        Of the replay; of the same rows if each were computed from its own column on, though in smaller batches; of a
+        plain loop that runs everything once per patch.
     peak_bytes
         The most that is in use at one time beside the model and the patches' own values; estimated from above.
     budget
@@ -51,7 +52,7 @@ class Plan:
 
     Examples
     --------
-    >>> print(Plan(3, 2, (Step((1, 3), 4, 4, 4),), 2, {}, (), 1000, 8000, 2**20, 2**30))
+    >>> print(Plan(3, 2, (Step((1, 3), 4, 4, 4),), 2, {}, (), 1000, 900, 8000, 2**20, 2**30))
     3 patches of 2 prompts: 6 rows, of which 2 stay as they are
     4 rows from layers 1 to 3, column 4, in batches of 4
     1e+03 multiply-adds, 8.0 times fewer than one plain run per patch
@@ -65,6 +66,7 @@ class Plan:
     plain: Mapping[str, int]
     fallbacks: tuple[str, ...]
     multiply_adds: int
+    least_multiply_adds: int
     plain_multiply_adds: int
     peak_bytes: int
     budget: int

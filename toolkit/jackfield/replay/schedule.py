@@ -42,18 +42,20 @@ class Group:
         return max(sum(map(len, batch)) for batch in self.batches())
 
     @property
-    def rows_by_layer(self) -> dict[int, int]:
-        """Rows by the layer that they start at."""
-        rows = Counter[int]()
-        for piece in self.slices:
-            rows[piece.layer] += len(piece)
-        return dict(rows)
+    def layers(self) -> tuple[int, int]:
+        """The first and the last layer that a slice starts at."""
+        return self.slices[0].layer, self.slices[-1].layer
 
     def multiply_adds(self, costs: Costs) -> int:
-        return sum(
-            rows * costs.multiply_adds(layer, self.column, only_answers=self.only_answers)
-            for layer, rows in self.rows_by_layer.items()
-        )
+        """Of all rows, computed from the group's column on."""
+        return sum(self._row(costs, piece.layer, self.column) * len(piece) for piece in self.slices)
+
+    def least_multiply_adds(self, costs: Costs) -> int:
+        """Of all rows, were each computed from its own column on."""
+        return sum(self._row(costs, piece.layer, piece.column) * len(piece) for piece in self.slices)
+
+    def _row(self, costs: Costs, layer: int, column: int) -> int:
+        return costs.multiply_adds(layer, column, only_answers=self.only_answers)
 
     def peak_bytes(self, costs: Costs) -> int:
         """The most that a batch takes."""
