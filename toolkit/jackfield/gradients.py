@@ -130,5 +130,7 @@ def _arrived(site: Site, gradient: Tensor | None) -> Tensor:
     if gradient is None:
         raise InterventionError(f"no gradient arrived at {site}: the objective does not depend on it in this run")
     if not bool(gradient.isfinite().all()):
-        raise UndefinedMetricError(f"the gradient at {site} is infinite or not a number; the objective has no slope there")
+        raise UndefinedMetricError(
+            f"the gradient at {site} is infinite or not a number; the objective has no slope there"
+        )
     return gradient

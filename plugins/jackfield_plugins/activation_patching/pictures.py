@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from jackfield_plugins.activation_patching.result import ActivationPatchingResult
+    from jackfield_plugins.activation_patching.result import ActivationPatchingResult, SweepResult
 
 __all__ = ["heads", "joint", "streams"]
 
@@ -36,7 +36,7 @@ def _limit(data: xr.Dataset) -> float:
     return max(float(np.abs(data["effect"]).max()), 1e-6)
 
 
-def streams(result: ActivationPatchingResult) -> Figure:
+def streams(result: SweepResult) -> Figure:
     """One heat map per stream: layers upwards, positions to the right."""
     data = result.data.assign(finding=result.findings)
     data = data.isel(place=data["head"].values < 0)
@@ -60,10 +60,10 @@ def streams(result: ActivationPatchingResult) -> Figure:
     return figure
 
 
-def heads(result: ActivationPatchingResult) -> Figure:
+def heads(result: SweepResult) -> Figure:
     """A heat map of single heads: layers upwards, heads to the right."""
     data = result.data.assign(finding=result.findings)
-    data = data.isel(place=data["head"].values >= 0)
+    data = data.isel(place=data["stream"].values == "z")
     values, rows, columns = _grid(data, "layer", "head", data["effect"].values)
     found, _, _ = _grid(data, "layer", "head", data["finding"].values)
     figure = new_figure(2.4 + 0.38 * max(len(columns), 8), 1.6 + 0.28 * max(len(rows), 6))

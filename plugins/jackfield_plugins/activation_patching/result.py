@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,36 +18,31 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["CONTROL", "STREAM_KINDS", "ActivationPatchingResult"]
+__all__ = ["CONTROL", "STREAM_KINDS", "ActivationPatchingResult", "SweepResult"]
 
 CONTROL = "unrelated prompt"
 STREAM_KINDS = {"resid_pre": Kind.RESID_PRE, "attn_out": Kind.ATTN_OUT, "mlp_out": Kind.MLP_OUT}
 
 
 @dataclass(frozen=True, eq=False)
-class ActivationPatchingResult(AnalysisResult):
-    """Effects of patching single places, and of the strongest heads together.
+class SweepResult(AnalysisResult):
+    """An effect, with its control, of each of many places: the variables of ``COMPARED`` along the dimension ``place``.
 
-    Effects are shares: 0 leaves the prompt that is run as it is, 1 moves its metric all the way to that of the pair's
-    other prompt; they keep their sign and are not bounded.
-
-    ``data`` holds, for each tested ``place``, its ``effect`` with interval (``effect_low``, ``effect_high``), the same
-    of the control (``control``, ``control_low``, ``control_high``), ``p_value`` (effect against control, paired over
-    prompts) and ``q_value`` (after Benjamini-Hochberg over all places), and the raw ``metric [place, pair]``. Places
-    have coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1: none).
-    ``joint*`` hold the effect of the ``count`` strongest heads together, on pairs that they were not chosen on.
+    Places have coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1:
+    none).
     """
 
-    variables: ClassVar[tuple[str, ...]] = (*COMPARED, "metric", "control_metric", "base_metric", "source_metric")
+    variables: ClassVar[tuple[str, ...]] = COMPARED
+
+    @property
+    @abstractmethod
+    def method(self) -> str:
+        """What was done, in a few words, as claims say it."""
 
     @cached_property
     def _claims(self) -> tuple[tuple[str, Evidence], ...]:
         """Each place's site with what is claimed of it, in the order of ``data``."""
-        config = self.provenance.config
-        claims = evidence(
-            self.data, self.provenance, f"{config['direction']}, {config['replacement']}", CONTROL,
-            self.data["position"].values.tolist(),
-        )  # fmt: skip
+        claims = evidence(self.data, self.provenance, self.method, CONTROL, self.data["position"].values.tolist())
         return tuple(zip(self.data["site"].values.tolist(), claims, strict=True))
 
     @property
@@ -73,6 +69,27 @@ class ActivationPatchingResult(AnalysisResult):
             claims.setdefault(site, []).append(claim)
         nodes = [Node(id=site, evidence=tuple(found)) for site, found in claims.items()]
         return Circuit(nodes=nodes, runs={self.provenance.digest: self.provenance.as_dict()})
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationPatchingResult(SweepResult):
+    """Effects of patching single places, and of the strongest heads together.
+
+    Effects are shares: 0 leaves the prompt that is run as it is, 1 moves its metric all the way to that of the pair's
+    other prompt; they keep their sign and are not bounded.
+
+    ``data`` holds, for each tested ``place``, its ``effect`` with interval (``effect_low``, ``effect_high``), the same
+    of the control (``control``, ``control_low``, ``control_high``), ``p_value`` (effect against control, paired over
+    prompts) and ``q_value`` (after Benjamini-Hochberg over all places), and the raw ``metric [place, pair]``. Places
+    have coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1: none).
+    ``joint*`` hold the effect of the ``count`` strongest heads together, on pairs that they were not chosen on.
+    """
+
+    variables: ClassVar[tuple[str, ...]] = (*COMPARED, "metric", "control_metric", "base_metric", "source_metric")
+
+    @property
+    def method(self) -> str:
+        return "{direction}, {replacement}".format_map(self.provenance.config)
 
     def plot(self) -> Mapping[str, Figure]:
         from jackfield_plugins.activation_patching import pictures
