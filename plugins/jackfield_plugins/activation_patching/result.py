@@ -33,6 +33,10 @@ class SweepResult(AnalysisResult):
     """
 
     variables: ClassVar[tuple[str, ...]] = COMPARED
+    shown: ClassVar[tuple[str, ...]] = (
+        "effect", "effect_low", "effect_high", "control", "control_low", "control_high", "q_value",
+    )  # fmt: skip
+    """The variables that ``to_frame`` shows."""
 
     @property
     @abstractmethod
@@ -56,7 +60,7 @@ class SweepResult(AnalysisResult):
     def to_frame(self) -> pd.DataFrame:
         import pandas as pd
 
-        columns = ["effect", "effect_low", "effect_high", "control", "control_low", "control_high", "q_value"]
+        columns = list(self.shown)
         rows = self.data[columns].to_dataframe().drop(columns=["stream", "layer", "head"])
         rows["finding"] = self.findings.values
         rows = rows[["site", "position", *columns, "finding"]]
