@@ -98,7 +98,7 @@ def run_with_gradients(
     run = model.run_differentiably(batch, taps, [*interventions, *tapped])
     with torch.enable_grad():
         values = _valued(objective, model.answer_logits(run.logits, batch))
-    found = torch.autograd.grad(values.sum(), [tap.nothing for tap in taps.values()], allow_unused=True)
+        found = torch.autograd.grad(values.sum(), [tap.nothing for tap in taps.values()], allow_unused=True)
     gradients = {site: _arrived(site, gradient) for site, gradient in zip(taps, found, strict=True)}
     return GradientRun(run.logits.detach(), run.activations, values.detach(), gradients)
 

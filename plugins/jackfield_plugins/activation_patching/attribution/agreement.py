@@ -135,7 +135,7 @@ def least_recall(exact: Floats, choice: Choice) -> float:
 
 
 def _most_stronger(seen: int, drawn: int, outside: int, error: float) -> int:
-    """The most of ``outside`` places that can be stronger if ``seen`` of ``drawn`` are, but for a chance of ``error``."""
+    """The most of ``outside`` places that are stronger if ``seen`` of ``drawn`` are, but for a chance of ``error``."""
     from scipy.stats import hypergeom
 
     counts = np.arange(seen, outside - (drawn - seen) + 1)

@@ -35,7 +35,7 @@ class AttributionPatching(Analysis[AttributionPatchingConfig]):
     """Estimate the effect of every patch from slopes, and hold the estimate to exact patching on a sample.
 
     An effect is the first-order estimate of what ``activation_patching`` reports under the same name, number for
-    number: the share of the difference that the patch would carry over. The strongest places and a random sample of all places
+    number: the share of the difference that the patch would carry over. The strongest places and a random sample of all
     are patched exactly, and the result says how well the two agree.
 
     Sources: Kramár et al. (arXiv 2403.00745) for AtP*.

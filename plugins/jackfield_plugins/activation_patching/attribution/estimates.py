@@ -146,15 +146,16 @@ class _Fix:
     """Patterns that other queries and other keys make, computed once for all slopes."""
 
     base: Activations
+    source: Activations
     queried: Activations
     keyed: Activations
 
     @classmethod
     def of(cls, patterns: Patterns, source: Activations) -> _Fix:
-        return cls(patterns.base, patterns.under(source, patterns.base), patterns.with_single_keys(source))
+        return cls(patterns.base, source, patterns.under(source, patterns.base), patterns.with_single_keys(source))
 
     def contributions(self, slopes: Activations, key_heads: int) -> Contributions:
-        """What queries and keys move, by the slopes at the patterns."""
+        """What queries and keys move, by the slopes at the patterns; exactly nothing where they are what they were."""
         found: dict[Site, Tensor] = {}
         for site, slope in slopes.items():
             if site.kind is Kind.PATTERN:
@@ -162,4 +163,6 @@ class _Fix:
                 found[Site(Kind.Q, site.layer)] = by_query(old, self.queried[site], slope)
                 moved = by_key(old, self.keyed[site], slope)
                 found[Site(Kind.K, site.layer)] = moved.reshape(*moved.shape[:-1], key_heads, -1).sum(-1)
-        return found
+        return {
+            site: torch.where((self.source[site] != self.base[site]).any(-1), moved, 0) for site, moved in found.items()
+        }

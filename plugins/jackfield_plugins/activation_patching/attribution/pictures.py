@@ -27,37 +27,34 @@ _COLOURS = {
 
 
 def agreement(result: AttributionPatchingResult) -> Figure:
-    """Estimated beside exact effects of all verified places, by what they are; the sample filled, the rest hollow."""
+    """Estimated beside exact effects of all verified places, by what they are."""
     data = result.data.isel(place=np.isfinite(result.data["exact"].values))
-    figure = new_figure(4.8, 4.4)
+    figure = new_figure(4.8, 4.8)
     axes = figure.subplots()
-    ends = [
-        float(np.min([data["exact"], data["effect"], 0 * data["exact"]])),
-        float(np.max([data["exact"], data["effect"], 0 * data["exact"]])),
-    ]
-    axes.plot(ends, ends, color="black", linewidth=0.6, linestyle=":")
+    both = np.concatenate([data["exact"].values, data["effect"].values, [0.0]])
+    axes.plot(*[[both.min(), both.max()]] * 2, color="black", linewidth=0.6, linestyle=":")
     for stream, colour in _COLOURS.items():
-        for sampled, face in ((True, colour), (False, "none")):
-            part = data.isel(place=(data["stream"].values == stream) & (data["sampled"].values == sampled))
-            if part.sizes["place"]:
-                axes.scatter(
-                    part["exact"], part["effect"], s=22, facecolors=face, edgecolors=colour, alpha=0.8,
-                    label=stream if sampled else f"{stream}, only in the top",
-                )  # fmt: skip
-    axes.set_xlabel("exact effect (share of the difference)")
-    axes.set_ylabel("estimated effect")
+        part = data.isel(place=data["stream"].values == stream)
+        if part.sizes["place"]:
+            filled = [(colour, 0.7 if sampled else 0.0) for sampled in part["sampled"].values]
+            axes.scatter(part["exact"], part["effect"], s=24, facecolors=filled, edgecolors=colour)
+            axes.scatter([], [], s=24, color=colour, label=stream)
     axes.axhline(0, color="black", linewidth=0.4)
     axes.axvline(0, color="black", linewidth=0.4)
-    figure.legend(loc="outside upper center", ncols=2, fontsize=7, frameon=False)
+    axes.set_xlabel("exact effect (share of the difference)")
+    axes.set_ylabel("estimated effect")
+    figure.legend(loc="outside upper center", ncols=len(_COLOURS), fontsize=7, frameon=False, handletextpad=0.2)
+    figure.supxlabel("filled: drawn at random; hollow: only among the strongest", fontsize=8)
     return figure
 
 
 def queries_and_keys(result: AttributionPatchingResult) -> Figure:
     """Heat maps of single heads' queries and keys: heads upwards, positions to the right."""
     data = result.data.assign(finding=result.findings)
+    data = data.isel(place=np.isin(data["stream"].values, ["q", "k"]))
     parts = {name: data.isel(place=data["stream"].values == name) for name in ("q", "k")}
     rows = max(len(set(part["site"].values.tolist())) for part in parts.values())
-    figure = new_figure(6.4, min(12.0, 2.0 + 0.16 * rows))
+    figure = new_figure(6.4, min(8.0, 2.0 + 0.14 * rows))
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
     limit = largest(data)
     image = None

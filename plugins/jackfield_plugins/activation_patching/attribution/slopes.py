@@ -73,8 +73,8 @@ class Slopes:
             values = metric(logits, ground.key)
         if not values.requires_grad:
             raise ConfigError(
-                f"metric {metric.name!r} cannot be differentiated, so nothing can be attributed with it; choose one that "
-                "can, such as logit_difference"
+                f"metric {metric.name!r} cannot be differentiated, so nothing can be attributed with it; choose one "
+                "that can, such as logit_difference"
             )
         (slope,) = torch.autograd.grad(values.sum(), logits)
         steepest = float((slope.abs().sum(-1) * logits.detach().abs().amax(-1)).mean())
