@@ -128,6 +128,33 @@ def llama(tiny_models: dict[str, HookedModel]) -> HookedModel:
 
 
 @pytest.fixture(scope="session")
+def without_norms(tokenizer: PreTrainedTokenizerFast) -> Callable[[PreTrainedModel], HookedModel]:
+    """Hooks a network whose norms are taken out, so that its residual stream reaches the logits linearly."""
+    import torch
+
+    from jackfield.loading import hook
+
+    def make(network: PreTrainedModel) -> HookedModel:
+        norms = [name for name, module in network.named_modules() if "Norm" in type(module).__name__]
+        for name in norms:
+            parent, _, attribute = name.rpartition(".")
+            setattr(network.get_submodule(parent), attribute, torch.nn.Identity())
+        for parameter in network.parameters():
+            parameter.data.mul_(0.3)
+        return hook(network, tokenizer, "tiny-without-norms")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def norm_free(
+    tiny_network: Callable[[str], PreTrainedModel], without_norms: Callable[[PreTrainedModel], HookedModel]
+) -> HookedModel:
+    """A tiny model with grouped queries and no norms."""
+    return without_norms(tiny_network("llama"))
+
+
+@pytest.fixture(scope="session")
 def fieldmouse() -> HookedModel:
     """The embedded model."""
     import jackfield.organism

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ from jackfield.wiring import ModelShape
 if TYPE_CHECKING:
     from transformer_lens.hook_points import HookPoint
     from transformer_lens.model_bridge import TransformerBridge
+
+    from jackfield.gradients import GradientRun
 
 __all__ = ["CachedRun", "HookedModel", "ModelIdentity"]
 
@@ -50,12 +52,17 @@ class CachedRun:
 
     def __getitem__(self, site: Site | str) -> Tensor:
         """The activation of ``site``, with the axes that ``site.axes`` names."""
-        wanted = Site.parse(site) if isinstance(site, str) else site
-        if wanted in self.activations:
-            return self.activations[wanted]
-        if wanted.head is not None and wanted.all_heads in self.activations:
-            return wanted.part_of(self.activations[wanted.all_heads])
-        raise SiteError(f"{wanted} was not cached; cached are {', '.join(map(str, self.activations)) or 'no sites'}")
+        return held(self.activations, site)
+
+
+def held(values: Mapping[Site, Tensor], site: Site | str) -> Tensor:
+    """What is held for a site, or its part of what is held for all heads; ``SiteError`` if there is neither."""
+    wanted = Site.parse(site) if isinstance(site, str) else site
+    if wanted in values:
+        return values[wanted]
+    if wanted.head is not None and wanted.all_heads in values:
+        return wanted.part_of(values[wanted.all_heads])
+    raise SiteError(f"{wanted} was not cached; cached are {', '.join(map(str, values)) or 'no sites'}")
 
 
 class HookedModel:
@@ -155,7 +162,7 @@ class HookedModel:
 
     def run(self, batch: TokenBatch) -> Float[Tensor, "batch column d_vocab"]:
         """Logits of a batch, with nothing hooked."""
-        with nothing_retained(self._bridge):
+        with torch.no_grad(), nothing_retained(self._bridge):
             return self._forward(batch)
 
     def run_with_cache(
@@ -170,7 +177,9 @@ class HookedModel:
         InterventionError
             If an intervention or a reading did not fire exactly once.
         """
-        return CachedRun(*self._run_hooked(batch, interventions, sites))
+        with self.hooked(interventions, sites) as work:
+            logits = self._forward(batch)
+        return CachedRun(logits, work.kept)
 
     def run_with_interventions(
         self, batch: TokenBatch, interventions: Sequence[Intervention]
@@ -186,8 +195,33 @@ class HookedModel:
         """
         if not interventions:
             raise InterventionError("no intervention was given; use run(batch) for a plain forward pass")
-        logits, _ = self._run_hooked(batch, interventions, ())
-        return logits
+        return self.run_with_cache(batch, (), interventions).logits
+
+    def run_with_gradients(
+        self,
+        batch: TokenBatch,
+        sites: Collection[Site],
+        objective: Callable[[Tensor], Tensor],
+        interventions: Sequence[Intervention] = (),
+    ) -> GradientRun:
+        """Run a batch, keep the activations of ``sites``, and differentiate an objective by each.
+
+        The same as ``jackfield.gradients.run_with_gradients``, where all is explained.
+        """
+        from jackfield.gradients import run_with_gradients
+
+        return run_with_gradients(self, batch, sites, objective, interventions)
+
+    def run_differentiably(
+        self, batch: TokenBatch, sites: Collection[Site], interventions: Sequence[Intervention] = ()
+    ) -> CachedRun:
+        """Like ``run_with_cache``, but the logits can be differentiated by the tensors that interventions hold.
+
+        The model's weights are constants. What is computed after such a tensor is kept for the backward pass.
+        """
+        with torch.enable_grad(), self._constant_weights(), self._hooked(interventions, sites) as work:
+            logits = self._forward(batch)
+        return CachedRun(logits, work.kept)
 
     def answer_logits(
         self, logits: Float[Tensor, "batch column d_vocab"], batch: TokenBatch
@@ -218,6 +252,11 @@ class HookedModel:
         InterventionError
             On leaving, if an intervention or a reading did not fire exactly once.
         """
+        with torch.no_grad(), self._hooked(interventions, sites) as work:
+            yield work
+
+    @contextmanager
+    def _hooked(self, interventions: Sequence[Intervention], sites: Collection[Site]) -> Iterator[ForwardPass]:
         touched = {*(intervention.site for intervention in interventions), *sites}
         for site in sites:
             self.require(site)
@@ -225,23 +264,26 @@ class HookedModel:
             self.require_writable(intervention.site)
         work = ForwardPass(interventions, sites)
         gates = {site.kind.gate for site in touched if site.kind.gate is not None}
-        with self._open(gates), torch.no_grad(), nothing_retained(self._bridge), self._attached(work.hooks):
+        with self._open(gates), nothing_retained(self._bridge), self._attached(work.hooks):
             yield work
         work.require_complete()
 
-    def _run_hooked(
-        self, batch: TokenBatch, interventions: Sequence[Intervention], sites: Collection[Site]
-    ) -> tuple[Tensor, Mapping[Site, Tensor]]:
-        with self.hooked(interventions, sites) as work:
-            logits = self._forward(batch)
-        return logits, work.kept
-
     def _forward(self, batch: TokenBatch) -> Tensor:
-        with torch.no_grad():
-            logits: Tensor = self._bridge(
-                batch.tokens, attention_mask=batch.mask.long(), position_ids=batch.position_ids
-            )
+        logits: Tensor = self._bridge(batch.tokens, attention_mask=batch.mask.long(), position_ids=batch.position_ids)
         return logits
+
+    @contextmanager
+    def _constant_weights(self) -> Iterator[None]:
+        """Let nothing be differentiated by the weights for the length of a ``with`` block."""
+        weights = {*self._bridge.parameters(), *self._bridge.original_model.parameters()}
+        trained = [weight for weight in weights if weight.requires_grad]
+        try:
+            for weight in trained:
+                weight.requires_grad_(False)
+            yield
+        finally:
+            for weight in trained:
+                weight.requires_grad_(True)
 
     @contextmanager
     def _attached(self, hooks: Mapping[str, Hook]) -> Iterator[None]:

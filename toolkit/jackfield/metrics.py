@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jackfield.errors import UndefinedMetricError
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 __all__ = ["BUILT_IN", "AnswerKey", "Metric"]
@@ -40,6 +40,11 @@ class AnswerKey:
     def __post_init__(self) -> None:
         if not bool(self.answers.any(-1).all()):
             raise UndefinedMetricError("every prompt needs at least one answer to be graded against")
+
+    def select(self, rows: Int[Tensor, " chosen"] | Sequence[int]) -> AnswerKey:
+        """The key of some prompts, in the order given."""
+        clean = None if self.clean_logits is None else self.clean_logits[rows]
+        return AnswerKey(self.answers[rows], self.foils[rows], clean)
 
 
 @dataclass(frozen=True)

@@ -16,5 +16,6 @@ __all__ = ["register_analyses"]
 @hookimpl
 def register_analyses() -> Iterable[type[Analysis[Any]]]:
     from jackfield_plugins.activation_patching.analysis import ActivationPatching
+    from jackfield_plugins.activation_patching.attribution.analysis import AttributionPatching
 
-    return [ActivationPatching]
+    return [ActivationPatching, AttributionPatching]

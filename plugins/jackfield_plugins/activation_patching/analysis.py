@@ -18,7 +18,7 @@ from jackfield.sites import Site
 from jackfield.statistics import mean_share
 from jackfield_plugins.activation_patching.config import ActivationPatchingConfig
 from jackfield_plugins.activation_patching.ground import Ground
-from jackfield_plugins.activation_patching.places import Place, places
+from jackfield_plugins.activation_patching.places import Place, coordinates, places
 from jackfield_plugins.activation_patching.result import CONTROL, ActivationPatchingResult
 
 __all__ = ["ActivationPatching"]
@@ -81,16 +81,7 @@ def _by_place(bench: Bench, ground: Ground, cells: Sequence[Place], patched: Flo
     found["control_metric"] = (("place", "pair"), control, raw)
     found["base_metric"] = ("pair", ground.base_metric, raw)
     found["source_metric"] = ("pair", ground.source_metric, raw)
-    coordinates = {
-        "place": [cell.label for cell in cells],
-        "pair": np.arange(len(bench.pairs)),
-        "site": ("place", [str(cell.node) for cell in cells]),
-        "stream": ("place", [cell.stream for cell in cells]),
-        "position": ("place", [cell.position for cell in cells]),
-        "layer": ("place", [-1 if cell.site.layer is None else cell.site.layer for cell in cells]),
-        "head": ("place", [-1 if cell.site.head is None else cell.site.head for cell in cells]),
-    }
-    return xr.Dataset(found, coordinates)
+    return xr.Dataset(found, coordinates(cells) | {"pair": np.arange(len(bench.pairs))})
 
 
 def _joint(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from jackfield.analysis import AnalysisConfig
 
-__all__ = ["ActivationPatchingConfig", "Direction", "Replacement", "Stream"]
+__all__ = ["ActivationPatchingConfig", "Direction", "Replacement", "Stream", "SweepConfig"]
 
 Stream = Literal["resid_pre", "attn_out", "mlp_out"]
 
@@ -34,14 +34,11 @@ class Replacement(StrEnum):
     """Zeros, far from anything the network has seen: effects are easily overstated."""
 
 
-class ActivationPatchingConfig(AnalysisConfig):
-    """What to patch, with what, and where."""
+class SweepConfig(AnalysisConfig):
+    """Which places are patched, and in which direction; what every sweep of them has in common."""
 
     direction: Direction = Field(
         Direction.DENOISING, description="denoising: clean into corrupted; noising: corrupted into clean"
-    )
-    replacement: Replacement = Field(
-        Replacement.RESAMPLE, description="resample, or mean or zero ablation (with noising only)"
     )
     streams: tuple[Stream, ...] = Field(
         ("resid_pre", "attn_out", "mlp_out"), description="whole-layer activations swept by layer and position"
@@ -54,6 +51,20 @@ class ActivationPatchingConfig(AnalysisConfig):
     head_position: str | None = Field(
         None, description="patch heads at this named position only; everywhere if omitted"
     )
+
+    @model_validator(mode="after")
+    def _sweeps_something(self) -> Self:
+        if not self.streams and not self.heads:
+            raise ValueError("nothing to patch: give streams, or heads, or both")
+        return self
+
+
+class ActivationPatchingConfig(SweepConfig):
+    """What to patch, with what, and where."""
+
+    replacement: Replacement = Field(
+        Replacement.RESAMPLE, description="resample, or mean or zero ablation (with noising only)"
+    )
     strongest: int = Field(8, ge=1, description="how many of the strongest heads to patch together, one more at a time")
     random_draws: int = Field(10, ge=2, description="random sets of heads that the strongest are compared with")
 
@@ -63,6 +74,4 @@ class ActivationPatchingConfig(AnalysisConfig):
             raise ValueError(
                 f"{self.replacement} replacement takes information away, so it goes with direction noising"
             )
-        if not self.streams and not self.heads:
-            raise ValueError("nothing to patch: give streams, or heads, or both")
         return self

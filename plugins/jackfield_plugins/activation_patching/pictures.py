@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from jackfield_plugins.activation_patching.result import ActivationPatchingResult
+    from jackfield_plugins.activation_patching.result import ActivationPatchingResult, SweepResult
 
-__all__ = ["heads", "joint", "streams"]
+__all__ = ["NOTE", "grid", "heads", "joint", "largest", "streams"]
 
-_NOTE = f"{FINDING_MARK} finding: q ≤ 0.05 and beyond the control"
+NOTE = f"{FINDING_MARK} finding: q ≤ 0.05 and beyond the control"
 
 
-def _grid(
+def grid(
     data: xr.Dataset, rows: str, columns: str, values: NDArray[np.generic]
 ) -> tuple[NDArray[np.generic], list[str], list[str]]:
     """Values by place laid out as ``[row, column]``, with the labels in order of first appearance."""
@@ -32,47 +32,47 @@ def _grid(
     return table, [str(label) for label in row_labels], [str(label) for label in column_labels]
 
 
-def _limit(data: xr.Dataset) -> float:
+def largest(data: xr.Dataset) -> float:
     return max(float(np.abs(data["effect"]).max()), 1e-6)
 
 
-def streams(result: ActivationPatchingResult) -> Figure:
+def streams(result: SweepResult) -> Figure:
     """One heat map per stream: layers upwards, positions to the right."""
     data = result.data.assign(finding=result.findings)
     data = data.isel(place=data["head"].values < 0)
     names = list(dict.fromkeys(data["stream"].values.tolist()))
-    limit = _limit(data)
+    limit = largest(data)
     layers = len(set(data["layer"].values.tolist()))
     figure = new_figure(2.2 + 2.6 * len(names), 1.6 + 0.28 * max(layers, 6))
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
     image = None
     for axes, name in zip(panels, names, strict=True):
         part = data.isel(place=data["stream"].values == name)
-        values, rows, columns = _grid(part, "layer", "position", part["effect"].values)
-        found, _, _ = _grid(part, "layer", "position", part["finding"].values)
+        values, rows, columns = grid(part, "layer", "position", part["effect"].values)
+        found, _, _ = grid(part, "layer", "position", part["finding"].values)
         image = heatmap(axes, values.astype(float), found.astype(bool), rows, columns, limit)
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("position")
     panels[0].set_ylabel("layer")
     if image is not None:
         figure.colorbar(image, ax=panels, label="share of the difference", shrink=0.9)
-    figure.supxlabel(_NOTE, fontsize=8)
+    figure.supxlabel(NOTE, fontsize=8)
     return figure
 
 
-def heads(result: ActivationPatchingResult) -> Figure:
+def heads(result: SweepResult) -> Figure:
     """A heat map of single heads: layers upwards, heads to the right."""
     data = result.data.assign(finding=result.findings)
-    data = data.isel(place=data["head"].values >= 0)
-    values, rows, columns = _grid(data, "layer", "head", data["effect"].values)
-    found, _, _ = _grid(data, "layer", "head", data["finding"].values)
+    data = data.isel(place=data["stream"].values == "z")
+    values, rows, columns = grid(data, "layer", "head", data["effect"].values)
+    found, _, _ = grid(data, "layer", "head", data["finding"].values)
     figure = new_figure(2.4 + 0.38 * max(len(columns), 8), 1.6 + 0.28 * max(len(rows), 6))
     axes = figure.subplots()
-    image = heatmap(axes, values.astype(float), found.astype(bool), rows, columns, _limit(data))
+    image = heatmap(axes, values.astype(float), found.astype(bool), rows, columns, largest(data))
     axes.set_xlabel("head")
     axes.set_ylabel("layer")
     figure.colorbar(image, ax=axes, label="share of the difference", shrink=0.9)
-    figure.supxlabel(_NOTE, fontsize=8)
+    figure.supxlabel(NOTE, fontsize=8)
     return figure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Bool
 from torch import Tensor
@@ -12,10 +13,10 @@ from jackfield.bench import Bench
 from jackfield.errors import AlignmentError, ConfigError
 from jackfield.interventions import Intervention, replace
 from jackfield.sites import Kind, Site
-from jackfield_plugins.activation_patching.config import ActivationPatchingConfig
+from jackfield_plugins.activation_patching.config import SweepConfig
 from jackfield_plugins.activation_patching.result import STREAM_KINDS
 
-__all__ = ["Place", "places"]
+__all__ = ["Place", "coordinates", "places", "swept_layers", "swept_positions"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Place:
         return replace(self.site, self.site.part_of(values[self.site.all_heads]), self.where)
 
 
-def places(bench: Bench, config: ActivationPatchingConfig) -> list[Place]:
+def places(bench: Bench, config: SweepConfig) -> list[Place]:
     """All places that a configuration names, streams first.
 
     Raises
@@ -51,8 +52,8 @@ def places(bench: Bench, config: ActivationPatchingConfig) -> list[Place]:
     AlignmentError
         If every token is asked for and the pairs have different templates.
     """
-    layers = _layers(bench, config)
-    columns = _positions(bench, config)
+    layers = swept_layers(bench, config)
+    columns = swept_positions(bench, config)
     found = [
         Place(site := Site(STREAM_KINDS[stream], layer), site, stream, label, where)
         for stream in config.streams
@@ -70,7 +71,20 @@ def places(bench: Bench, config: ActivationPatchingConfig) -> list[Place]:
     return found
 
 
-def _layers(bench: Bench, config: ActivationPatchingConfig) -> Sequence[int]:
+def coordinates(cells: Sequence[Place]) -> dict[str, Any]:
+    """What a data set says of the places along its dimension ``place``."""
+    return {
+        "place": [cell.label for cell in cells],
+        "site": ("place", [str(cell.node) for cell in cells]),
+        "stream": ("place", [cell.stream for cell in cells]),
+        "position": ("place", [cell.position for cell in cells]),
+        "layer": ("place", [-1 if cell.site.layer is None else cell.site.layer for cell in cells]),
+        "head": ("place", [-1 if cell.site.head is None else cell.site.head for cell in cells]),
+    }
+
+
+def swept_layers(bench: Bench, config: SweepConfig) -> Sequence[int]:
+    """The layers that a configuration names; ``ConfigError`` if one does not exist."""
     deep = bench.model.shape.n_layers
     layers = range(deep) if config.layers is None else config.layers
     if outside := [layer for layer in layers if not 0 <= layer < deep]:
@@ -78,7 +92,16 @@ def _layers(bench: Bench, config: ActivationPatchingConfig) -> Sequence[int]:
     return layers
 
 
-def _positions(bench: Bench, config: ActivationPatchingConfig) -> dict[str, Bool[Tensor, "pair column"]]:
+def swept_positions(bench: Bench, config: SweepConfig) -> dict[str, Bool[Tensor, "pair column"]]:
+    """The tokens of each position that a configuration names, by its label.
+
+    Raises
+    ------
+    ConfigError
+        If the task names no such position.
+    AlignmentError
+        If every token is asked for and the pairs have different templates.
+    """
     if config.positions == "named":
         return _named(bench, list(bench.pairs.positions))
     if config.positions == "every":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,14 +18,65 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["CONTROL", "STREAM_KINDS", "ActivationPatchingResult"]
+__all__ = ["CONTROL", "STREAM_KINDS", "ActivationPatchingResult", "SweepResult"]
 
 CONTROL = "unrelated prompt"
 STREAM_KINDS = {"resid_pre": Kind.RESID_PRE, "attn_out": Kind.ATTN_OUT, "mlp_out": Kind.MLP_OUT}
 
 
 @dataclass(frozen=True, eq=False)
-class ActivationPatchingResult(AnalysisResult):
+class SweepResult(AnalysisResult):
+    """An effect, with its control, of each of many places: the variables of ``COMPARED`` along the dimension ``place``.
+
+    Places have coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1:
+    none).
+    """
+
+    variables: ClassVar[tuple[str, ...]] = COMPARED
+    shown: ClassVar[tuple[str, ...]] = (
+        "effect", "effect_low", "effect_high", "control", "control_low", "control_high", "q_value",
+    )  # fmt: skip
+    """The variables that ``to_frame`` shows."""
+
+    @property
+    @abstractmethod
+    def method(self) -> str:
+        """What was done, in a few words, as claims say it."""
+
+    @cached_property
+    def _claims(self) -> tuple[tuple[str, Evidence], ...]:
+        """Each place's site with what is claimed of it, in the order of ``data``."""
+        claims = evidence(self.data, self.provenance, self.method, CONTROL, self.data["position"].values.tolist())
+        return tuple(zip(self.data["site"].values.tolist(), claims, strict=True))
+
+    @property
+    def findings(self) -> xr.DataArray:
+        """True at places that are significant and farther from zero than their control, ``[place]``."""
+        import xarray as xr
+
+        found = [claim.is_finding() for _, claim in self._claims]
+        return xr.DataArray(found, dims="place", coords={"place": self.data["place"]})
+
+    def to_frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        columns = list(self.shown)
+        rows = self.data[columns].to_dataframe().drop(columns=["stream", "layer", "head"])
+        rows["finding"] = self.findings.values
+        rows = rows[["site", "position", *columns, "finding"]]
+        order = pd.DataFrame({"rank": -rows["effect"].abs(), "quiet": ~rows["finding"]})
+        return rows.loc[order.sort_values(["quiet", "rank"], kind="stable").index].reset_index(drop=True)
+
+    def to_circuit(self) -> Circuit:
+        claims: dict[str, list[Evidence]] = {}
+        for site, claim in self._claims:
+            claims.setdefault(site, []).append(claim)
+        nodes = [Node(id=site, evidence=tuple(found)) for site, found in claims.items()]
+        return Circuit(nodes=nodes, runs={self.provenance.digest: self.provenance.as_dict()})
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationPatchingResult(SweepResult):
     """Effects of patching single places, and of the strongest heads together.
 
     Effects are shares: 0 leaves the prompt that is run as it is, 1 moves its metric all the way to that of the pair's
@@ -39,40 +91,9 @@ class ActivationPatchingResult(AnalysisResult):
 
     variables: ClassVar[tuple[str, ...]] = (*COMPARED, "metric", "control_metric", "base_metric", "source_metric")
 
-    @cached_property
-    def _claims(self) -> tuple[tuple[str, Evidence], ...]:
-        """Each place's site with what is claimed of it, in the order of ``data``."""
-        config = self.provenance.config
-        claims = evidence(
-            self.data, self.provenance, f"{config['direction']}, {config['replacement']}", CONTROL,
-            self.data["position"].values.tolist(),
-        )  # fmt: skip
-        return tuple(zip(self.data["site"].values.tolist(), claims, strict=True))
-
     @property
-    def findings(self) -> xr.DataArray:
-        """True at places that are significant and farther from zero than their control, ``[place]``."""
-        import xarray as xr
-
-        found = [claim.is_finding() for _, claim in self._claims]
-        return xr.DataArray(found, dims="place", coords={"place": self.data["place"]})
-
-    def to_frame(self) -> pd.DataFrame:
-        import pandas as pd
-
-        columns = ["effect", "effect_low", "effect_high", "control", "control_low", "control_high", "q_value"]
-        rows = self.data[columns].to_dataframe().drop(columns=["stream", "layer", "head"])
-        rows["finding"] = self.findings.values
-        rows = rows[["site", "position", *columns, "finding"]]
-        order = pd.DataFrame({"rank": -rows["effect"].abs(), "quiet": ~rows["finding"]})
-        return rows.loc[order.sort_values(["quiet", "rank"], kind="stable").index].reset_index(drop=True)
-
-    def to_circuit(self) -> Circuit:
-        claims: dict[str, list[Evidence]] = {}
-        for site, claim in self._claims:
-            claims.setdefault(site, []).append(claim)
-        nodes = [Node(id=site, evidence=tuple(found)) for site, found in claims.items()]
-        return Circuit(nodes=nodes, runs={self.provenance.digest: self.provenance.as_dict()})
+    def method(self) -> str:
+        return "{direction}, {replacement}".format_map(self.provenance.config)
 
     def plot(self) -> Mapping[str, Figure]:
         from jackfield_plugins.activation_patching import pictures

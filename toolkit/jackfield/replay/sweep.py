@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from jackfield.metrics import AnswerKey
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from jackfield.bench import Bench
     from jackfield.interventions import Intervention
+    from jackfield.metrics import AnswerKey
     from jackfield.token_batch import TokenBatch
 
 __all__ = ["sweep"]
@@ -44,12 +42,7 @@ def sweep(
     left = np.full(len(cells), len(base))
     for patches, prompts, logits in Replay(bench.model, base, [interventions(cell) for cell in cells]).answers():
         rows = patches.cpu().numpy()
-        values[rows, prompts.cpu().numpy()] = bench.graded(logits, _rows(key, prompts))
+        values[rows, prompts.cpu().numpy()] = bench.graded(logits, key.select(prompts))
         np.subtract.at(left, rows, 1)
         bench.progress(description, int((left == 0).sum()), len(cells))
     return values
-
-
-def _rows(key: AnswerKey, prompts: Tensor) -> AnswerKey:
-    clean = None if key.clean_logits is None else key.clean_logits[prompts]
-    return AnswerKey(key.answers[prompts], key.foils[prompts], clean)
