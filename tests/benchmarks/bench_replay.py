@@ -1,63 +1,66 @@
 """Replay against TransformerLens's own patching: same network, same prompts, same run, answers compared.
 
-A network of gpt2-small's shape with random weights; 8 prompts of 15 tokens. The residual sweep writes each layer's
-``resid_pre`` at each position, once for prompts that differ from the first token on and once for prompts that differ
-from the sixth on; the head sweep writes each head's ``z`` at the last position. To stay under some minutes, the other
-side sweeps three layers of the residual stream (first, middle, last) and one layer of heads, and its time is scaled up:
-it runs the whole network at every patch, so all its layers cost the same. ``limit_s`` is what the multiply-adds of the
-sweep would take at the rate of one large matrix product, measured in the same run. What replay takes beyond that goes
-into products of few rows, which run at a lower rate, and into activation functions, norms and copies.
+Networks of gpt2-small's and of SmolLM2's shape with random weights, and the embedded model; 8 prompts of 15 tokens, one
+thread. The residual sweep writes each layer's ``resid_pre`` at each position, once for prompts that differ from the
+first token on and once for prompts that differ from the sixth on; the head sweep writes each head's ``z`` at the last
+position. To stay under some minutes, the other side sweeps three layers of the residual stream (first, middle, last)
+and one layer of heads, and its time is scaled up: it runs the whole network at every patch, so all its layers cost the
+same.
+
+``limit_s`` is what the multiply-adds that the sweep needs would take at the rate of one large matrix product, measured
+in the same run. ``products_s`` is the time that replay spends in matrix products. Products of few rows run at a lower
+rate than large ones; the rest goes into activation functions, norms and copies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from time import perf_counter
 from typing import Any, TypeVar
 
 import torch
+from tests.benchmarks.shapes import SHAPES, random_model, random_prompts
 from torch import Tensor
 
 from jackfield.hooked_model import HookedModel
 from jackfield.interventions import Intervention, replace
+from jackfield.loading import load_model
 from jackfield.replay import Replay
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
 
 Result = TypeVar("Result")
-PROMPTS, TOKENS, LAYERS = 8, 15, (0, 6, 11)
+PROMPTS, TOKENS = 8, 15
 
 
 def run() -> Mapping[str, float | int | str]:
-    """Measure all sweeps, on one thread."""
+    """Measure all sweeps of all models, on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _measured()
+        measured: dict[str, float | int | str] = {"threads": 1, "prompts": PROMPTS, "tokens": TOKENS}
+        for name, model in (("fieldmouse", load_model()), *((shape, random_model(shape)) for shape in SHAPES)):
+            measured |= _measured(name, model)
+        return measured
     finally:
         torch.set_num_threads(threads)
 
 
-def _measured() -> dict[str, float | int | str]:
-    model = _gpt2_small()
-    measured: dict[str, float | int | str] = {"threads": 1, "prompts": PROMPTS, "tokens": TOKENS}
-    rate = _multiply_adds_per_second()
-    for first in (0, 5):
-        base, source = _prompts(model, first)
-        name = f"resid_pre_from_token_{first}"
-        sites = [Site(Kind.RESID_PRE, layer) for layer in range(model.shape.n_layers)]
-        columns = [base.at([position] * PROMPTS) for position in range(TOKENS)]
-        chosen = [sites[layer] for layer in LAYERS]
-        scale = len(sites) / len(chosen)
-        measured |= _compared(name, model, (base, source), (sites, chosen), columns, rate, scale)
-    base, source = _prompts(model, 5)
-    heads = [Site(Kind.Z, layer, head) for layer in range(model.shape.n_layers) for head in range(model.shape.n_heads)]
-    chosen = [site for site in heads if site.layer == 6]
-    measured |= _compared(
-        "z_at_last_token", model, (base, source), (heads, chosen), [base.at([-1] * PROMPTS)], rate,
-        len(heads) / len(chosen),
-    )  # fmt: skip
-    return measured
+def _measured(name: str, model: HookedModel) -> dict[str, float]:
+    measured: dict[str, float] = {}
+    deep = model.shape.n_layers
+    streams = [Site(Kind.RESID_PRE, layer) for layer in range(deep)]
+    some = [streams[layer] for layer in (0, deep // 2, deep - 1)]
+    for same in (0, 5):
+        batches = random_prompts(model, PROMPTS, TOKENS, same)
+        columns = [batches[0].at([position] * PROMPTS) for position in range(TOKENS)]
+        measured |= _compared(f"{name}_resid_pre_from_token_{same}", model, batches, (streams, some), columns)
+    heads = [Site(Kind.Z, layer, head) for layer in range(deep) for head in range(model.shape.n_heads)]
+    some = [site for site in heads if site.layer == deep // 2]
+    last = [batches[0].at([-1] * PROMPTS)]
+    return measured | _compared(f"{name}_z_at_last_token", model, batches, (heads, some), last)
 
 
 def _compared(
@@ -66,8 +69,6 @@ def _compared(
     batches: tuple[TokenBatch, TokenBatch],
     sites: tuple[Sequence[Site], Sequence[Site]],
     columns: Sequence[Tensor],
-    rate: float,
-    scale: float,
 ) -> dict[str, float]:
     """Both sides of one sweep; ``sites`` are those that replay sweeps, and those that the other side does."""
     base, source = batches
@@ -75,16 +76,19 @@ def _compared(
     cells = [(site, column) for site in sites[0] for column in range(len(columns))]
     patches = [[replace(site, values[site], columns[column])] for site, column in cells]
     found = torch.empty(len(cells), PROMPTS, model.shape.d_vocab)
+    rate = _multiply_adds_per_second()
     replay_s, replay = _timed(lambda: _replayed(model, base, patches, found))
     other_s, wanted = _timed(lambda: _by_transformer_lens(model, base, values.activations, sites[1], columns))
+    other_s *= len(sites[0]) / len(sites[1])
     rows = [index for index, (site, _) in enumerate(cells) if site in sites[1]]
-    limit_s = replay.plan.multiply_adds / rate
+    limit_s = replay.plan.least_multiply_adds / rate
     return {
         f"{name}_replay_s": replay_s,
-        f"{name}_transformer_lens_s": other_s * scale,
-        f"{name}_ratio": other_s * scale / replay_s,
+        f"{name}_transformer_lens_s": other_s,
+        f"{name}_ratio": other_s / replay_s,
         f"{name}_limit_s": limit_s,
         f"{name}_over_limit": replay_s / limit_s,
+        f"{name}_products_s": _product_seconds(lambda: _replayed(model, base, patches, found)),
         f"{name}_largest_difference": (found[rows] - wanted).abs().max().item(),
     }
 
@@ -127,7 +131,7 @@ def _by_transformer_lens(
     ]
     name = "z" if sites[0].kind is Kind.Z else "resid_pre"
     bridge: Any = model.bridge
-    with torch.no_grad():
+    with torch.no_grad(), redirect_stderr(StringIO()):
         patching.generic_activation_patch(
             bridge, base.tokens, cache, keep, write, name, index_df=DataFrame(rows)  # type: ignore[arg-type]
         )  # fmt: skip
@@ -147,24 +151,9 @@ def _multiply_adds_per_second() -> float:
     return 960 * 768 * 3072 / best
 
 
-def _prompts(model: HookedModel, first: int) -> tuple[TokenBatch, TokenBatch]:
-    """Two batches of random tokens that are the same before token ``first``."""
-    draw = torch.Generator().manual_seed(first)
-    base, source = torch.randint(1, model.shape.d_vocab, (2, PROMPTS, TOKENS), generator=draw)
-    source[:, :first] = base[:, :first]
-    mask = torch.ones_like(base, dtype=torch.bool)
-    return TokenBatch(base, mask), TokenBatch(source, mask)
-
-
-def _gpt2_small() -> HookedModel:
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
-
-    from jackfield.loading import hook
-
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2"), attn_implementation="eager")
-    words = Tokenizer(WordLevel({"<unk>": 0}, unk_token="<unk>"))  # noqa: S106
-    return hook(network.eval(), PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>"), "gpt2-small-shape")  # noqa: S106
+def _product_seconds(work: Callable[[], object]) -> float:
+    """Time that ``work`` spends in matrix products."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        work()
+    products = {"aten::addmm", "aten::mm", "aten::bmm", "aten::baddbmm"}
+    return sum(event.self_cpu_time_total for event in profiler.key_averages() if event.key in products) / 1e6

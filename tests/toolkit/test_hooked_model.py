@@ -285,3 +285,26 @@ def test_a_model_tells_its_sizes(llama: HookedModel) -> None:
     assert repr(llama) == "HookedModel('tiny-llama', LlamaForCausalLM, 2 layers, 4 heads, d_model 32, float32)"
     assert llama.device == torch.device("cpu")
     assert (llama.shape.heads_of(Kind.K), llama.shape.heads_of(Kind.Q)) == (2, 4)
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_no_activation_is_kept_by_the_network(any_model: HookedModel, failing: bool) -> None:
+    batch = TokenBatch.from_rows([[1, 9, 34, 11]], 0)
+
+    def fail(_: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    any_model.run(batch)
+    any_model.run_with_cache(batch, [Site.parse("a0.h*.pattern")])
+    if failing:
+        with pytest.raises(KeyboardInterrupt):
+            any_model.run_with_interventions(batch, [Intervention(Site.parse("m1"), fail)])
+    parameters = {id(one) for one in (*any_model.bridge.parameters(), *any_model.bridge.buffers())}
+    kept = [
+        (name, attribute)
+        for name, module in any_model.bridge.named_modules()
+        for attribute, value in vars(module).items()
+        if isinstance(value, Tensor) and id(value) not in parameters and 1 in value.shape[:1]
+    ]
+    assert kept == []
+    assert not any(module._forward_hooks for block in any_model.bridge.blocks for module in [block.attn])

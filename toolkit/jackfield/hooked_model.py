@@ -15,6 +15,7 @@ from torch import Tensor
 from jackfield.errors import InterventionError, SiteError, TaskError
 from jackfield.forward_pass import ForwardPass, Hook
 from jackfield.interventions import Intervention
+from jackfield.retention import nothing_retained
 from jackfield.sites import Gate, Kind, Site
 from jackfield.token_batch import PaddingSide, TokenBatch
 from jackfield.wiring import ModelShape
@@ -78,10 +79,18 @@ class HookedModel:
         The model's own tokenizer; used exactly as Hugging Face uses it, special tokens included.
     identity
         Name and digests, which travel into every result.
+    read_only
+        Kinds of sites that can be read, while the network ignores what is written to them.
     """
 
-    def __init__(self, bridge: TransformerBridge, tokenizer: Any, identity: ModelIdentity) -> None:
-        self._bridge = bridge
+    def __init__(
+        self,
+        bridge: TransformerBridge,
+        tokenizer: Any,
+        identity: ModelIdentity,
+        read_only: frozenset[Kind] = frozenset(),
+    ) -> None:
+        self._bridge, self.read_only = bridge, read_only
         self._points: Mapping[str, HookPoint] = bridge.hook_dict
         self._tokenizer = tokenizer
         self.identity = identity
@@ -145,9 +154,15 @@ class HookedModel:
         if site.hook_name not in self._points:
             raise SiteError(f"{site}: {self.identity.architecture} exposes no hook {site.hook_name}")
 
+    def require_writable(self, site: Site) -> None:
+        """Raise ``SiteError`` unless this model has ``site`` and heeds what is written to it."""
+        self.require(site)
+        if site.kind in self.read_only:
+            raise SiteError(f"{site} can only be read: {self.identity.architecture} ignores what is written to it")
+
     def run(self, batch: TokenBatch) -> Float[Tensor, "batch column d_vocab"]:
         """Logits of a batch, with nothing hooked."""
-        with torch.no_grad():
+        with torch.no_grad(), nothing_retained(self._bridge):
             return self._forward(batch)
 
     def run_with_cache(
@@ -243,11 +258,13 @@ class HookedModel:
     @contextmanager
     def _hooked(self, interventions: Sequence[Intervention], sites: Collection[Site]) -> Iterator[ForwardPass]:
         touched = {*(intervention.site for intervention in interventions), *sites}
-        for site in touched:
+        for site in sites:
             self.require(site)
+        for intervention in interventions:
+            self.require_writable(intervention.site)
         work = ForwardPass(interventions, sites)
         gates = {site.kind.gate for site in touched if site.kind.gate is not None}
-        with self._open(gates), self._attached(work.hooks):
+        with self._open(gates), nothing_retained(self._bridge), self._attached(work.hooks):
             yield work
         work.require_complete()
 

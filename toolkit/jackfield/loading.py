@@ -15,12 +15,13 @@ from jackfield.errors import JackfieldError, ModelLoadError
 
 if TYPE_CHECKING:
     import torch
+    from transformer_lens.model_bridge import TransformerBridge
     from transformers import PreTrainedModel
 
-    from jackfield.hooked_model import HookedModel
+    from jackfield.hooked_model import HookedModel, ModelIdentity
     from jackfield.registry import Registry
 
-__all__ = ["DType", "LoadRequest", "hook", "load_folder", "load_gguf", "load_hub", "load_model"]
+__all__ = ["DType", "LoadRequest", "hook", "hook_bridge", "load_folder", "load_gguf", "load_hub", "load_model"]
 
 DType = Literal["float32", "float64", "bfloat16", "float16"]
 
@@ -59,7 +60,7 @@ class LoadRequest:
 
 
 def load_model(
-    source: str | Path | PreTrainedModel = "fieldmouse",
+    source: str | Path | PreTrainedModel | TransformerBridge = "fieldmouse",
     *,
     tokenizer: Any = None,
     dtype: DType = "float32",
@@ -73,8 +74,8 @@ def load_model(
     ----------
     source
         ``"fieldmouse"`` (the embedded model) or another name that a plugin knows, a local Hugging Face folder, a
-        ``.gguf`` file, a Hub name (with ``network=True``), or a ``transformers`` model in memory. A model in memory is
-        hooked in place.
+        ``.gguf`` file, a Hub name (with ``network=True``), or a model in memory: one of ``transformers``, or a
+        TransformerLens bridge. A model in memory is hooked in place.
     tokenizer
         The tokenizer of a model in memory; otherwise it is loaded with the model.
     dtype
@@ -108,6 +109,10 @@ def load_model(
     if not isinstance(source, str | Path):
         if tokenizer is None:
             raise ModelLoadError("a model in memory needs its tokenizer: load_model(model, tokenizer=tokenizer)")
+        from transformer_lens.model_bridge import TransformerBridge
+
+        if isinstance(source, TransformerBridge):
+            return hook_bridge(source, tokenizer, name=source.cfg.model_name)
         return hook(source, tokenizer, name=source.config.name_or_path or type(source).__name__)
     from jackfield.registry import Registry
 
@@ -163,28 +168,56 @@ def hook(network: PreTrainedModel, tokenizer: Any, name: str) -> HookedModel:
     import torch
     from transformer_lens.model_bridge import TransformerBridge
 
-    from jackfield.hooked_model import HookedModel, ModelIdentity
+    from jackfield.hooked_model import HookedModel
     from jackfield.self_check import Probe, check_model
 
     torch.nn.Module.train(network, mode=False)
     parameter = next(network.parameters())
-    identity = ModelIdentity(
-        name=name,
-        architecture=type(network).__name__,
-        dtype=str(parameter.dtype).removeprefix("torch."),
-        weights=digest_weights(network),
-        tokenizer=digest_tokenizer(tokenizer),
-    )
+    identity = _identify(network, tokenizer, name)
     with _as_load_error(name), _quiet():
-        rows = Probe.token_rows(network.config.get_text_config().vocab_size)
-        with torch.no_grad():
-            alone = [network(torch.tensor([row], device=parameter.device)).logits[0, -1] for row in rows]
+        probe = Probe.of(network.config.get_text_config().vocab_size, lambda row: network(row).logits, parameter.device)
         bridge = TransformerBridge.boot_transformers(
             name, hf_model=network, tokenizer=_inert(tokenizer), device=str(parameter.device), dtype=parameter.dtype
         )
     model = HookedModel(bridge, tokenizer, identity)
-    check_model(model, Probe(rows, torch.stack(alone)))
+    check_model(model, probe)
     return model
+
+
+def hook_bridge(bridge: TransformerBridge, tokenizer: Any, name: str) -> HookedModel:
+    """Take over a bridge as it is, such as one of TransformerLens' native models, and check it.
+
+    Its logits are compared with its own on single prompts without padding. Native models of TransformerLens 3.9 compute
+    their attention patterns out of reach: those can be read, and writing to them is refused.
+    """
+    import torch
+
+    from jackfield.hooked_model import HookedModel
+    from jackfield.self_check import Probe, check_model, obeys
+    from jackfield.sites import Kind
+
+    network = bridge.original_model
+    torch.nn.Module.train(network, mode=False)
+    with _as_load_error(name):
+        probe = Probe.of(bridge.cfg.d_vocab, bridge, next(network.parameters()).device)
+    identity = _identify(network, tokenizer, name)
+    model = HookedModel(bridge, tokenizer, identity)
+    if not obeys(model, Kind.PATTERN):
+        model = HookedModel(bridge, tokenizer, identity, read_only=frozenset({Kind.PATTERN}))
+    check_model(model, probe)
+    return model
+
+
+def _identify(network: torch.nn.Module, tokenizer: Any, name: str) -> ModelIdentity:
+    from jackfield.hooked_model import ModelIdentity
+
+    return ModelIdentity(
+        name=name,
+        architecture=type(network).__name__,
+        dtype=str(next(network.parameters()).dtype).removeprefix("torch."),
+        weights=digest_weights(network),
+        tokenizer=digest_tokenizer(tokenizer),
+    )
 
 
 def _inert(tokenizer: Any) -> Any:
@@ -194,7 +227,7 @@ def _inert(tokenizer: Any) -> Any:
     return copied
 
 
-def digest_weights(network: PreTrainedModel) -> str:
+def digest_weights(network: torch.nn.Module) -> str:
     """SHA-256 over the names, shapes, formats and bytes of all parameters."""
     import torch
 

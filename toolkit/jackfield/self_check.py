@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from jackfield.interventions import Intervention, add, replace
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
 
-__all__ = ["Probe", "check_model"]
+__all__ = ["Probe", "check_model", "obeys"]
 
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 _LONG, _SHORT = 6, 4
@@ -32,6 +32,13 @@ class Probe:
 
     rows: tuple[tuple[int, ...], ...]
     reference: Float[Tensor, "batch d_vocab"]
+
+    @classmethod
+    def of(cls, d_vocab: int, forward: Callable[[Tensor], Tensor], device: torch.device) -> Probe:
+        """Ask a network, as a function from token ids to logits, about each prompt alone."""
+        rows = cls.token_rows(d_vocab)
+        with torch.no_grad():
+            return cls(rows, torch.stack([forward(torch.tensor([row], device=device))[0, -1] for row in rows]))
 
     @staticmethod
     def token_rows(d_vocab: int) -> tuple[tuple[int, ...], ...]:
@@ -66,7 +73,8 @@ def check_model(model: HookedModel, probe: Probe) -> None:
         sites = promised_sites(model)
         run = model.run_with_cache(batch, sites)
         _check_sums(model, run)
-        written = {site: run[site] for site in _few_layers(model, sites)}
+        writable = [site for site in sites if site.kind not in model.read_only]
+        written = {site: run[site] for site in _few_layers(model, writable)}
         for check in (_check_self_patch, _check_writes, _check_stream_writes):
             check(model, batch, written)
     except (SiteError, InterventionError) as error:
@@ -81,6 +89,14 @@ def promised_sites(model: HookedModel) -> list[Site]:
         for site in dict.fromkeys(site.all_heads for site in model.shape.sites_in_layer(layer))
         if site.kind.gate is None
     ]
+
+
+def obeys(model: HookedModel, kind: Kind) -> bool:
+    """Whether the output changes when something else is written to a kind of site, tried in the first layer."""
+    batch = TokenBatch.from_rows([Probe.token_rows(model.shape.d_vocab)[0]], 0).to(model.device)
+    site = Site(kind, 0)
+    disturbed = [_disturbance(site, model.run_with_cache(batch, [site])[site], batch, row=0)]
+    return _gap(model.run_with_interventions(batch, disturbed), model.run(batch)) > 0
 
 
 def _few_layers(model: HookedModel, sites: Sequence[Site]) -> list[Site]:

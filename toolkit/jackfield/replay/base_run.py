@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,6 +14,7 @@ from transformers.cache_utils import DynamicCache
 
 from jackfield.hooked_model import HookedModel
 from jackfield.interventions import Intervention
+from jackfield.replay.blocks import begun, only_at, seeing_one_column
 from jackfield.replay.prefix import prefix_cache
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
@@ -71,7 +71,11 @@ class BaseRun:
         seen = model.bridge.blocks[0].register_forward_hook(lambda *call: returned.append(isinstance(call[2], tuple)))
         sites = {layer: Site(Kind.RESID_PRE, layer) for layer in sorted({*layers} - {0})}
         try:
-            with model.hooked(observers, sites.values()) as work, FlopCounterMode(display=False) as counter:
+            with (
+                model.hooked(observers, sites.values()) as work,
+                seeing_one_column(model.bridge.unembed, batch.last_columns),
+                FlopCounterMode(display=False) as counter,
+            ):
                 logits: Tensor = model.bridge(
                     batch.tokens, attention_mask=batch.mask.long(), position_ids=batch.position_ids,
                     past_key_values=cache, use_cache=True,
@@ -82,7 +86,7 @@ class BaseRun:
         return cls(
             model,
             batch,
-            model.answer_logits(logits, batch),
+            logits[:, 0].float(),
             {layer: work.kept[site] for layer, site in sites.items()},
             keys,
             values,
@@ -98,29 +102,39 @@ class BaseRun:
     def resume(
         self,
         prompts: Int[Tensor, " row"],
-        layer: int,
+        layers: Int[Tensor, " row"],
         column: int,
         interventions: Sequence[Intervention] = (),
+        *,
+        only_answers: bool = False,
     ) -> Float[Tensor, "row d_vocab"]:
-        """Logits at the last token when the run goes on from a layer and column on.
+        """Logits at the last token when the run goes on from some layers and a column on.
 
         Parameters
         ----------
         prompts
             Which prompt each row is.
-        layer, column
-            The first of each that is computed; at those before, all is as in the base run.
+        layers
+            The first layer that each row computes, ascending; at those before, all is as in the base run.
+        column
+            The first column that is computed.
         interventions
-            Changes to the rows, whose activations have the columns from ``column`` on.
+            Changes to the rows. The activations that they see have the columns from ``column`` on, and those of a layer
+            only the rows that start there or before.
+        only_answers
+            Whether the last block's output projection and MLP compute the last token alone. Then nothing may be written
+            behind the heads of the last layer.
         """
         batch, bridge = self.batch.select(prompts), self.model.bridge
+        columns = batch.last_columns - column
         options: dict[str, Any] = {"use_cache": False}
         if column:
             past = prefix_cache(self.keys, self.values, prompts, column)
             options = {"use_cache": True, "past_key_values": past}
         with (
-            self._blocks_skipped(prompts, layer, column),
-            _only(bridge.unembed, batch.last_columns - column),
+            begun([*bridge.blocks], layers, self._entering(prompts, layers, column), self.blocks_return_tuples),
+            only_at(bridge.blocks[-1], columns) if only_answers else nullcontext(),
+            seeing_one_column(bridge.unembed, columns),
             self.model.hooked(interventions, ()),
         ):
             logits: Tensor = bridge(
@@ -131,23 +145,17 @@ class BaseRun:
             )
         return logits[:, 0].float()
 
-    @contextmanager
-    def _blocks_skipped(self, prompts: Tensor, layer: int, column: int) -> Iterator[None]:
-        """Let the blocks before ``layer`` answer with the kept stream; each stays in its place in the model."""
-        if layer == 0:
-            yield
-            return
-        stream = self.streams[layer][prompts, column:]
-        answer = (stream,) if self.blocks_return_tuples else stream
-        kept: Callable[..., Tensor | tuple[Tensor]] = lambda *_, **__: answer  # noqa: E731
-        blocks = [*self.model.bridge.blocks][:layer]
-        try:
-            for block in blocks:
-                vars(block)["forward"] = kept
-            yield
-        finally:
-            for block in blocks:
-                vars(block).pop("forward", None)
+    def _entering(self, prompts: Tensor, layers: Tensor, column: int) -> Tensor | None:
+        """What each row enters its first block with, ``[row, column, d_model]``; ``None`` if all start at layer 0."""
+        if not bool(layers.any()):
+            return None
+        some = next(iter(self.streams.values()))
+        entering = some.new_empty(len(prompts), some.shape[1] - column, some.shape[2])
+        for layer in sorted({*layers.tolist()}):
+            if layer:
+                rows = layers == layer
+                entering[rows] = self.streams[layer][prompts[rows], column:]
+        return entering
 
 
 def _whole(cache: DynamicCache, layers: int, columns: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -161,18 +169,3 @@ def _whole(cache: DynamicCache, layers: int, columns: int) -> tuple[tuple[Tensor
     if len(pairs) != layers:
         return (), ()
     return tuple(keys for keys, _ in pairs), tuple(values for _, values in pairs)
-
-
-@contextmanager
-def _only(unembedding: torch.nn.Module, columns: Tensor) -> Iterator[None]:
-    """Unembed one column of each row."""
-
-    def gather(_: torch.nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        stream, *others = arguments
-        return stream[torch.arange(len(stream), device=stream.device), columns].unsqueeze(1), *others
-
-    handle = unembedding.register_forward_pre_hook(gather)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -11,10 +11,14 @@ from jackfield.wiring import ModelShape
 
 __all__ = ["Costs"]
 
-_SCORE_COPIES = 4
-_STREAM_COPIES = 8
-_HIDDEN_COPIES = 5
-_LOGIT_COPIES = 3
+_STREAM_COPIES = 6
+_HEAD_COPIES = 2
+_SCORE_COPIES = 3
+_HIDDEN_COPIES = 4
+"""Tensors of these sizes that were seen to be alive together, in gpt2 and llama-like models."""
+
+_FORKS = {Gate.HEAD_RESULT: 2, Gate.SPLIT_INPUT: 6, Gate.MLP_INPUT: 0}
+"""Copies of the stream for every head that an open gate makes."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +48,33 @@ class Costs:
         shape = base.model.shape
         prompts, columns = base.batch.tokens.shape
         attention = 2 * shape.n_heads * shape.d_head * columns * columns
-        weights = base.multiply_adds // prompts - columns * shape.d_model * shape.d_vocab - shape.n_layers * attention
+        weights = base.multiply_adds // prompts - shape.d_model * shape.d_vocab - shape.n_layers * attention
         return cls(shape, columns, max(0, weights // (shape.n_layers * columns)), item)
 
-    def multiply_adds(self, layer: int, column: int, answers: int = 1) -> int:
-        """Of one row from a layer and column on, with the logits of ``answers`` tokens."""
+    def multiply_adds(self, layer: int, column: int, answers: int = 1, *, only_answers: bool = False) -> int:
+        """Of one row from a layer and column on, with the logits of ``answers`` tokens.
+
+        With ``only_answers``, the last block computes its output at those tokens alone.
+        """
         shape, length = self.shape, self.columns - column
         attention = 2 * shape.n_heads * shape.d_head * length * self.columns
-        return (shape.n_layers - layer) * (
-            length * self.per_token + attention
-        ) + answers * shape.d_model * shape.d_vocab
+        heads_in = shape.d_model * shape.d_head * (shape.n_heads + 2 * shape.n_key_value_heads)
+        spared = (length - answers) * (self.per_token - heads_in) if only_answers else 0
+        layers = (shape.n_layers - layer) * (length * self.per_token + attention)
+        return layers - spared + answers * shape.d_model * shape.d_vocab
 
     def row_bytes(self, column: int, gates: Collection[Gate] = (), answers: int = 1) -> int:
-        """The most that one row takes while it is computed from a column on: an estimate from above."""
+        """The most that one row takes while it is computed from a column on: an estimate from above.
+
+        The stream stays throughout; attention, the MLP and the logits come one after the other, so the largest counts.
+        """
         shape, length = self.shape, self.columns - column
-        heads = shape.n_heads * shape.d_head
-        hidden = max(0, self.per_token - 2 * shape.d_model * (heads + shape.n_key_value_heads * shape.d_head))
-        stream = length * (_STREAM_COPIES * shape.d_model + 4 * heads + _HIDDEN_COPIES * hidden // (2 * shape.d_model))
-        split = sum(3 if gate is Gate.SPLIT_INPUT else 1 for gate in gates if gate is not Gate.MLP_INPUT)
-        forks = 2 * split * length * shape.n_heads * shape.d_model
-        keys = 4 * heads * self.columns
-        scores = length * self.columns * (shape.n_heads * _SCORE_COPIES + 2)
-        logits = _LOGIT_COPIES * answers * shape.d_vocab
-        return (stream + forks + keys) * self.item + (scores + logits) * max(4, self.item)
+        heads, pairs = shape.n_heads * shape.d_head, 2 * shape.n_key_value_heads * shape.d_head
+        hidden = max(0, self.per_token - shape.d_model * (2 * heads + pairs)) // (2 * shape.d_model)
+        forks = sum(_FORKS[gate] for gate in gates) * length * shape.n_heads * shape.d_model
+        keys = self.columns * ((2 * pairs if column else 0) + (2 * heads if 2 * heads > pairs else 0))
+        scores = _SCORE_COPIES * shape.n_heads * length * self.columns * max(4, self.item)
+        attention = self.item * (length * _HEAD_COPIES * (heads + pairs) + keys + forks) + scores
+        mlp = self.item * length * _HIDDEN_COPIES * hidden
+        logits = answers * shape.d_vocab * (self.item + (4 if self.item < 4 else 0))
+        return self.item * length * _STREAM_COPIES * shape.d_model + max(attention, mlp, logits)

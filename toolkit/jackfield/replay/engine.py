@@ -19,7 +19,7 @@ from jackfield.replay.capability import Capability
 from jackfield.replay.costs import Costs
 from jackfield.replay.extent import Observations, Slice, part_of, slices_of
 from jackfield.replay.plan import Plan, Step
-from jackfield.replay.schedule import groups_of
+from jackfield.replay.schedule import Group, groups_of
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
 
@@ -74,8 +74,8 @@ class Replay:
     >>> model = load_model("fieldmouse")
     >>> base = model.tokenize(["john and mary went to the park"])
     >>> replay = Replay(model, base, [[zero(Site.parse("m4"))], [zero(Site.parse("m5"))]])
-    >>> [step.layer for step in replay.plan.steps]
-    [4, 5]
+    >>> [step.layers for step in replay.plan.steps]
+    [(4, 4), (5, 5)]
     """
 
     plan: Plan
@@ -98,16 +98,16 @@ class Replay:
         slices = [
             piece
             for index, patch in resumed.items()
-            for piece in slices_of(index, patch, observations, base, capability.columns)
+            for piece in slices_of(index, patch, observations, base, capability)
         ]
         self._unchanged = _unchanged(resumed, slices, len(base))
         item = next(model.bridge.original_model.parameters()).element_size()
         self._costs = Costs.of(run, item)
         self._budget = _default_budget(model.device) if budget is None else budget
-        self._groups = groups_of(slices, self._costs, self._budget, capability.layers)
+        self._groups = groups_of(slices, self._costs, self._budget, capability)
         self._base = replace(
             run,
-            streams={group.layer: run.streams[group.layer] for group in self._groups if group.layer},
+            streams={layer: run.streams[layer] for layer in sorted({piece.layer for piece in slices} - {0})},
             keys=run.keys if any(group.column for group in self._groups) else (),
             values=run.values if any(group.column for group in self._groups) else (),
         )
@@ -123,42 +123,45 @@ class Replay:
             yield Answers(torch.full_like(prompts, patch), prompts, base.logits[prompts])
         for group in self._groups:
             for batch in group.batches():
-                yield from self._resumed(group.layer, group.column, batch)
+                yield from self._resumed(group, batch)
         for patch in self._plain:
             logits = self._model.run_with_interventions(base.batch, self._patches[patch])
             prompts = torch.arange(len(base.batch), device=logits.device)
             yield Answers(torch.full_like(prompts, patch), prompts, self._model.answer_logits(logits, base.batch))
 
-    def _resumed(self, layer: int, column: int, batch: Sequence[Slice]) -> Iterator[Answers]:
+    def _resumed(self, group: Group, batch: Sequence[Slice]) -> Iterator[Answers]:
         prompts = torch.cat([piece.prompts for piece in batch])
+        layers = torch.cat([torch.full_like(piece.prompts, piece.layer) for piece in batch])
         logits: Tensor | None = None
         try:
-            logits = self._base.resume(prompts, layer, column, _together(batch, layer, column))
+            edits = _together(batch, group.column)
+            logits = self._base.resume(prompts, layers, group.column, edits, only_answers=group.only_answers)
         except RuntimeError as error:
             if not _is_out_of_memory(error) or (len(batch) == 1 and (batch[0].whole or len(batch[0]) == 1)):
                 raise
         if logits is None:
             for half in _halves(batch):
-                yield from self._resumed(layer, column, half)
+                yield from self._resumed(group, half)
         else:
             patches = torch.cat([torch.full_like(piece.prompts, piece.patch) for piece in batch])
             yield Answers(patches, prompts, logits)
 
     def _planned(self, capability: Capability) -> Plan:
-        costs, prompts, columns = self._costs, len(self._base.batch), self._costs.columns
-        whole = prompts * costs.multiply_adds(0, 0, answers=columns)
-        resumed = sum(group.rows * costs.multiply_adds(group.layer, group.column) for group in self._groups)
-        batches = [group.most_rows * costs.row_bytes(group.column, group.gates) for group in self._groups]
+        costs, prompts, groups = self._costs, len(self._base.batch), self._groups
+        plain = prompts * costs.multiply_adds(0, 0, answers=costs.columns)
+        rest = prompts * costs.multiply_adds(0, 0) + len(self._plain) * plain
         return Plan(
             patches=len(self._patches),
             prompts=prompts,
-            steps=tuple(Step(group.layer, group.column, group.rows, group.most_rows) for group in self._groups),
+            steps=tuple(Step(group.layers, group.column, group.rows, group.most_rows) for group in groups),
             unchanged_rows=sum(map(len, self._unchanged.values())),
             plain=_reasons(self._plain, capability),
             fallbacks=capability.reasons,
-            multiply_adds=whole + resumed + len(self._plain) * whole,
-            plain_multiply_adds=len(self._patches) * whole,
-            peak_bytes=max([prompts * costs.row_bytes(0, answers=columns), *batches]) + self._base.kept_bytes,
+            multiply_adds=rest + sum(group.multiply_adds(costs) for group in groups),
+            least_multiply_adds=rest + sum(group.least_multiply_adds(costs) for group in groups),
+            plain_multiply_adds=len(self._patches) * plain,
+            peak_bytes=max([prompts * costs.row_bytes(0), *(group.peak_bytes(costs) for group in groups)])
+            + self._base.kept_bytes,
             budget=self._budget,
         )
 
@@ -195,14 +198,14 @@ class _RowEdits:
         return result
 
 
-def _together(batch: Sequence[Slice], layer: int, column: int) -> list[Intervention]:
+def _together(batch: Sequence[Slice], column: int) -> list[Intervention]:
     """One intervention per site, which does what each slice asks on the rows of that slice."""
     edits: dict[Site, _RowEdits] = defaultdict(_RowEdits)
     start = 0
     for piece in batch:
         stop = start + len(piece)
         for intervention in piece.interventions:
-            if (intervention.site.layer or 0) < layer:
+            if (intervention.site.layer or 0) < piece.layer:
                 continue
             part = intervention if piece.whole else part_of(intervention, piece.prompts, column)
             if part is not None:
@@ -227,7 +230,7 @@ def _require_patches(model: HookedModel, patches: Sequence[Sequence[Intervention
         if not patch:
             raise InterventionError(f"patch {index} has no intervention; leave it out, since it changes nothing")
         for intervention in patch:
-            model.require(intervention.site)
+            model.require_writable(intervention.site)
 
 
 def _unchanged(patches: dict[int, Sequence[Intervention]], slices: Sequence[Slice], prompts: int) -> dict[int, Tensor]:

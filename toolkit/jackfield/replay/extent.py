@@ -13,6 +13,7 @@ from torch import Tensor
 
 from jackfield.errors import InterventionError
 from jackfield.interventions import Addition, Intervention, Replacement
+from jackfield.replay.capability import Capability
 from jackfield.sites import Site
 from jackfield.token_batch import TokenBatch
 
@@ -120,7 +121,11 @@ def _fingerprint(edit: Replacement) -> tuple[object, ...]:
 
 
 def slices_of(
-    patch: int, interventions: Sequence[Intervention], observations: Observations, batch: TokenBatch, columns: bool
+    patch: int,
+    interventions: Sequence[Intervention],
+    observations: Observations,
+    batch: TokenBatch,
+    capability: Capability,
 ) -> list[Slice]:
     """The prompts that a patch changes, by the layer and column from which they differ from the base run.
 
@@ -132,11 +137,11 @@ def slices_of(
         What the base run showed.
     batch
         The prompts of the base run.
-    columns
-        Whether columns can be left out at all.
+    capability
+        Whether layers and columns can be left out at all.
     """
     everyone = torch.arange(len(batch), device=batch.tokens.device)
-    layers = torch.tensor([intervention.site.layer or 0 for intervention in interventions])
+    layers = torch.tensor([intervention.site.layer or 0 for intervention in interventions]) * capability.layers
     if not all(_can_be_cut(intervention) for intervention in interventions):
         return [Slice(patch, interventions, int(layers.min()), 0, everyone, whole=True)]
     touched = torch.stack([observations.touched(intervention) for intervention in interventions]).cpu()
@@ -144,7 +149,7 @@ def slices_of(
     rows: dict[tuple[int, int], list[int]] = defaultdict(list)
     for prompt in reached.any(0).nonzero()[:, 0].tolist():
         layer = int(layers[reached[:, prompt]].min())
-        column = int(touched[:, prompt].any(0).int().argmax()) if columns else 0
+        column = int(touched[:, prompt].any(0).int().argmax()) if capability.columns else 0
         rows[layer, column].append(prompt)
     return [Slice(patch, interventions, layer, column, everyone[prompts]) for (layer, column), prompts in rows.items()]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,12 +10,20 @@ __all__ = ["Plan", "Step"]
 
 @dataclass(frozen=True)
 class Step:
-    """Rows that are computed from one layer and column on, in batches of at most ``batch_rows``."""
+    """Rows that are computed together from one column on, in batches of at most ``batch_rows``.
 
-    layer: int
+    ``layers`` are the first and the last that a row of them starts at.
+    """
+
+    layers: tuple[int, int]
     column: int
     rows: int
     batch_rows: int
+
+    def __str__(self) -> str:
+        first, last = self.layers
+        layers = f"layer {first}" if first == last else f"layers {first} to {last}"
+        return f"{self.rows} rows from {layers}, column {self.column}, in batches of {self.batch_rows}"
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,9 @@ class Plan:
         Patches that are run as a whole, one by one: how many, by reason.
     fallbacks
         What this model does not let be left out, and why.
-    multiply_adds, plain_multiply_adds
-        Of the replay, and of a plain loop that runs everything once per patch.
+    multiply_adds, least_multiply_adds, plain_multiply_adds
+        Of the replay; of the same rows if each were computed from its own column on, though in smaller batches; of a
+        plain loop that runs everything once per patch.
     peak_bytes
         The most that is in use at one time beside the model and the patches' own values; estimated from above.
     budget
@@ -44,9 +52,9 @@ class Plan:
 
     Examples
     --------
-    >>> print(Plan(3, 2, (Step(1, 4, 4, 4),), 2, {}, (), 1000, 8000, 2**20, 2**30))
+    >>> print(Plan(3, 2, (Step((1, 3), 4, 4, 4),), 2, {}, (), 1000, 900, 8000, 2**20, 2**30))
     3 patches of 2 prompts: 6 rows, of which 2 stay as they are
-    4 rows from layer 1, column 4, in batches of 4
+    4 rows from layers 1 to 3, column 4, in batches of 4
     1e+03 multiply-adds, 8.0 times fewer than one plain run per patch
     at most 1.0 MiB, with a budget of 1024.0 MiB per batch
     """
@@ -58,6 +66,7 @@ class Plan:
     plain: Mapping[str, int]
     fallbacks: tuple[str, ...]
     multiply_adds: int
+    least_multiply_adds: int
     plain_multiply_adds: int
     peak_bytes: int
     budget: int
@@ -72,22 +81,13 @@ class Plan:
         return "\n".join(
             [
                 f"{self.patches} patches of {self.prompts} prompts: {rows} rows, of which {same} stay as they are",
-                *(
-                    f"{count} rows from layer {layer}, column {column}, in batches of {batch_rows}"
-                    for (layer, column, batch_rows), count in self._steps().items()
-                ),
+                *map(str, self.steps),
                 *(f"{count} patches run as a whole: {reason}" for reason, count in self.plain.items()),
                 *(f"fallback: {reason}" for reason in self.fallbacks),
                 f"{self.multiply_adds:.3g} multiply-adds, {self.saving:.1f} times fewer than one plain run per patch",
                 f"at most {_mebibytes(self.peak_bytes)}, with a budget of {_mebibytes(self.budget)} per batch",
             ]
         )
-
-    def _steps(self) -> Counter[tuple[int, int, int]]:
-        rows = Counter[tuple[int, int, int]]()
-        for step in self.steps:
-            rows[step.layer, step.column, step.batch_rows] += step.rows
-        return rows
 
 
 def _mebibytes(count: int) -> str:

@@ -24,8 +24,8 @@ class _PrefixLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self._before, self._prompts = (keys, values), prompts
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """The prefix with the new columns behind it; nothing is kept."""
-        keys, values = (before[self._prompts] for before in self._before)
+        """The prefix of as many rows as are given, with the new columns behind it; nothing is kept."""
+        keys, values = (before[self._prompts[: len(key_states)]] for before in self._before)
         return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
 
 

@@ -7,28 +7,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from jackfield.replay.capability import Capability
 from jackfield.replay.costs import Costs
 from jackfield.replay.extent import Slice
-from jackfield.sites import Gate
+from jackfield.sites import Gate, Kind
 
 __all__ = ["CALL_TOKENS", "Group", "groups_of"]
 
-CALL_TOKENS = 96
-"""A call costs about as much as this many tokens more, since it reads all weights once."""
+CALL_TOKENS = 32
+"""A call of a block costs about as much as this many tokens more, since it reads all weights once."""
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Slices that are resumed at the same layer and column, in batches of at most ``limit`` rows.
+    """Slices that are resumed at the same column, in batches of at most ``limit`` rows.
 
-    A slice that cannot be cut is a batch of its own where it is larger.
+    Slices are in the order of the layers that they start at. One that cannot be cut is a batch of its own where it is
+    larger.
     """
 
-    layer: int
     column: int
     slices: tuple[Slice, ...]
     limit: int
-    gates: frozenset[Gate]
+    gates: frozenset[Gate] = frozenset()
+    only_answers: bool = False
 
     @property
     def rows(self) -> int:
@@ -38,6 +40,26 @@ class Group:
     def most_rows(self) -> int:
         """Rows of the largest batch."""
         return max(sum(map(len, batch)) for batch in self.batches())
+
+    @property
+    def layers(self) -> tuple[int, int]:
+        """The first and the last layer that a slice starts at."""
+        return self.slices[0].layer, self.slices[-1].layer
+
+    def multiply_adds(self, costs: Costs) -> int:
+        """Of all rows, computed from the group's column on."""
+        return sum(self._row(costs, piece.layer, self.column) * len(piece) for piece in self.slices)
+
+    def least_multiply_adds(self, costs: Costs) -> int:
+        """Of all rows, were each computed from its own column on."""
+        return sum(self._row(costs, piece.layer, piece.column) * len(piece) for piece in self.slices)
+
+    def _row(self, costs: Costs, layer: int, column: int) -> int:
+        return costs.multiply_adds(layer, column, only_answers=self.only_answers)
+
+    def peak_bytes(self, costs: Costs) -> int:
+        """The most that a batch takes."""
+        return self.most_rows * costs.row_bytes(self.column, self.gates)
 
     def batches(self) -> Iterator[list[Slice]]:
         """The slices, as many together as fit."""
@@ -59,8 +81,8 @@ class Group:
             yield batch
 
 
-def groups_of(slices: Iterable[Slice], costs: Costs, budget: int, layers: bool) -> list[Group]:
-    """Group slices by layer, and by columns that are near to each other.
+def groups_of(slices: Iterable[Slice], costs: Costs, budget: int, capability: Capability) -> list[Group]:
+    """Group slices by columns that are near to each other.
 
     Parameters
     ----------
@@ -70,37 +92,47 @@ def groups_of(slices: Iterable[Slice], costs: Costs, budget: int, layers: bool) 
         What a row takes.
     budget
         Bytes that a batch may take.
-    layers
-        Whether layers can be left out at all.
+    capability
+        What the model lets be left out.
     """
-    alike: dict[tuple[int, tuple[Gate, ...]], list[Slice]] = defaultdict(list)
+    alike: dict[tuple[int, bool, tuple[Gate, ...]], list[Slice]] = defaultdict(list)
     for piece in slices:
         opened = {one.site.kind.gate for one in piece.interventions if one.site.kind.gate is not None}
-        alike[piece.layer if layers else 0, tuple(sorted(opened, key=lambda gate: gate.value))].append(piece)
+        gates = tuple(sorted(opened, key=lambda gate: gate.value))
+        alone = capability.only_answers and not gates and _ends_before(piece, costs.shape.n_layers - 1)
+        alike[0 if capability.staggers else piece.layer, alone, gates].append(piece)
     groups = []
-    for (layer, gates), members in alike.items():
-        rows = Counter[int]()
-        for piece in members:
-            rows[piece.column] += len(piece)
-        for columns in _neighbours(rows, costs.columns):
+    for (_, alone, gates), members in alike.items():
+        members.sort(key=lambda piece: piece.layer)
+        for columns in _neighbours(members, costs):
             limit = max(1, budget // costs.row_bytes(columns[0], gates))
             chosen = tuple(piece for piece in members if columns[0] <= piece.column <= columns[-1])
-            groups.append(Group(layer, columns[0], chosen, limit, frozenset(gates)))
+            groups.append(Group(columns[0], chosen, limit, frozenset(gates), alone))
     return groups
 
 
-def _neighbours(rows: Counter[int], width: int) -> list[Sequence[int]]:
+def _ends_before(piece: Slice, last: int) -> bool:
+    """Whether nothing is written behind the heads of the last layer."""
+    return all(one.site.layer != last or one.site.kind.stage <= Kind.Z.stage for one in piece.interventions)
+
+
+def _neighbours(slices: Sequence[Slice], costs: Costs) -> list[Sequence[int]]:
     """Columns split into runs, each computed from its first one on, such that all cost least together."""
-    columns = sorted(rows)
-    totals = [0, *accumulate(rows[column] for column in columns)]
+    blocks, deepest = Counter[int](), Counter[int]()
+    for piece in slices:
+        depth = costs.shape.n_layers - piece.layer
+        blocks[piece.column] += len(piece) * depth
+        deepest[piece.column] = max(deepest[piece.column], depth)
+    columns = sorted(blocks)
+    totals = [0, *accumulate(blocks[column] for column in columns)]
     best = [(0, 0)]
     for end in range(1, len(columns) + 1):
-        best.append(
-            min(
-                (best[start][0] + (totals[end] - totals[start]) * (width - columns[start]) + CALL_TOKENS, start)
-                for start in range(end)
-            )
-        )
+        choices, calls = [], 0
+        for start in reversed(range(end)):
+            calls = max(calls, deepest[columns[start]])
+            computed = (totals[end] - totals[start]) * (costs.columns - columns[start])
+            choices.append((best[start][0] + computed + calls * CALL_TOKENS, start))
+        best.append(min(choices))
     runs: list[Sequence[int]] = []
     end = len(columns)
     while end:
