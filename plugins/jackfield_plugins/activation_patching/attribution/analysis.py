@@ -65,8 +65,6 @@ class AttributionPatching(Analysis[AttributionPatchingConfig]):
         sites = {cell.site.all_heads for cell in cells}
         if config.method is Method.INTEGRATED_GRADIENTS:
             sites.add(INPUT)
-        if config.method is Method.ATP_STAR and config.sweeps_queries_and_keys:
-            sites |= {Site(kind, layer) for kind in (Kind.Q, Kind.K) for layer in swept_layers(bench, config)}
         ground = Ground.prepare(bench, config.direction, Replacement.RESAMPLE, sites)
         mean_share(ground.whole, ground.whole)
         slopes = Slopes(bench, ground, config.pairs_at_once)

@@ -115,8 +115,8 @@ def _atp_star(slopes: Slopes, base: Activations, cells: Sequence[Place], sites: 
     def moved(index: int, at: Activations) -> Contributions:
         straight = {site: slope for site, slope in at.items() if site.kind is not Kind.PATTERN}
         found = dict(first_order(base, sources[index], straight))
-        for fix in fixes[index : index + 1]:
-            found |= fix.contributions(at, model.shape.n_key_value_heads)
+        if fixes:
+            found |= fixes[index].contributions(at, model.shape.n_key_value_heads)
         return found
 
     at_base = slopes.at(wanted)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,8 +23,6 @@ __all__ = ["Patterns", "by_key", "by_query", "raised", "sites_of"]
 
 Activations = Mapping[Site, Tensor]
 _LEAST = 1e-30
-_SUMS_TO_ONE = 1e-3
-"""Rows that sum to clearly less have a sink beside their keys."""
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
@@ -51,24 +48,31 @@ class Patterns:
     base: Activations
 
     @classmethod
-    def of(cls, model: HookedModel, batch: TokenBatch, layers: Collection[int]) -> Self:
+    def of(cls, model: HookedModel, batch: TokenBatch, layers: Collection[int]) -> Patterns:
         """Run a batch and check that its queries and keys alone make its patterns.
 
         Raises
         ------
         InterventionError
-            If they do not: then nothing can be said of a model of this architecture.
+            If they do not, or a pattern leaves weight to a sink beside the keys: then nothing is claimed of a model of
+            this architecture.
         """
         kinds = (Kind.Q, Kind.K, Kind.PATTERN)
         run = model.run_with_cache(batch, [Site(kind, layer) for kind in kinds for layer in layers])
         found = cls(model, batch, run.activations)
         for site, pattern in found.under(run.activations, run.activations).items():
+            limit = _TOLERANCE[pattern.dtype]
             gap = torch.where(found._real, pattern - run[site], 0).abs().max().item()
-            if not gap <= _TOLERANCE[pattern.dtype]:
-                raise InterventionError(
-                    f"{site} of {model.identity.architecture} depends on more than its queries and keys (off by "
-                    f"{gap:.3g} when they are put back); use method atp, or leave queries and keys out"
-                )
+            left = torch.where(batch.mask[:, None], 1 - run[site].sum(-1), 0).abs().max().item()
+            for off, trouble in (
+                (gap, "depends on more than its queries and keys"),
+                (left, "has rows that do not add up to 1"),
+            ):
+                if not off <= limit:
+                    raise InterventionError(
+                        f"{site} of {model.identity.architecture} {trouble} (off by {off:.3g}, allowed {limit:.3g}); "
+                        "use method atp, or leave queries and keys out"
+                    )
         return found
 
     @property
@@ -176,10 +180,13 @@ def by_key(
         Of the metric by the pattern.
     """
     old, slope = base.double(), slope.double()
-    total = old.sum(-1, keepdim=True)
-    elsewhere = torch.where((1 - total).abs() < _SUMS_TO_ONE, 0, 1 - total)
-    divisor = total + elsewhere - old + weights
-    weighted = old * slope
-    others = weighted.sum(-1, keepdim=True) - weighted
-    moved = (weights / divisor - old) * slope + (1 / divisor - 1) * others
-    return torch.where(divisor > 0, moved, 0).sum(-2).movedim(1, 2)
+    divisor = _others(old) + weights
+    moved = (weights / divisor - old) * slope + (1 / divisor - 1) * _others(old * slope)
+    return moved.sum(-2).movedim(1, 2)
+
+
+def _others(values: Tensor) -> Tensor:
+    """The sum over the other entries of each row; not by subtraction, which loses what is small beside an entry."""
+    before = values[..., :-1].cumsum(-1)
+    after = values[..., 1:].flip(-1).cumsum(-1).flip(-1)
+    return torch.nn.functional.pad(before, (1, 0)) + torch.nn.functional.pad(after, (0, 1))
