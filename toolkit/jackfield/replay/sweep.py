@@ -34,7 +34,8 @@ def sweep(
     """
     from jackfield.replay.engine import Replay
 
-    bench.progress(description, 0, len(cells))
+    done = 0
+    bench.progress(description, done, len(cells))
     with bench.checkpoint.begin(description, len(cells), len(base)) as partial:
         known = partial.known
         if not known.all():
@@ -43,6 +44,9 @@ def sweep(
                 rows = patches.cpu().numpy(), prompts.cpu().numpy()
                 partial.fill(*rows, bench.graded(logits, key.select(prompts)))
                 known[rows] = True
-                bench.progress(description, int(known.mean() * len(cells)), len(cells))
-    bench.progress(description, len(cells), len(cells))
+                before, done = done, int(known.mean() * len(cells))
+                if before < done < len(cells):
+                    bench.progress(description, done, len(cells))
+    if cells:
+        bench.progress(description, len(cells), len(cells))
     return partial.values
