@@ -14,7 +14,6 @@ from jackfield.bench import Bench
 from jackfield.errors import SiteError
 from jackfield.hooked_model import HookedModel
 from jackfield.interventions import Intervention, replace
-from jackfield.pairs import PairBatch, PromptPair
 from jackfield.registry import Registry
 from jackfield.sites import Site
 from jackfield.statistics import mean_share
@@ -195,19 +194,12 @@ def test_interactions_are_what_two_heads_do_beyond_the_sum(bench: Bench) -> None
 
 
 def test_key_and_value_heads_are_those_that_the_model_has(llama: HookedModel, bench: Bench) -> None:
-    pairs = [PromptPair("mary john", "john mary", ("mary",), ("john",), {})]
-    other = Bench(llama, PairBatch.tokenize(llama, pairs), bench.metric, "toy")
     config = ActivationPatchingConfig(streams=(), layers=(1,), components=("k", "z"))
-    found = places(other, config, config.components)
+    found = places(with_fields(bench, model=llama), config, config.components)
     assert [place.label for place in found] == ["a1.h0.k", "a1.h1.k", "a1.h0", "a1.h1", "a1.h2", "a1.h3"]
 
 
 def test_what_parallel_blocks_do_not_have_cannot_be_swept(tiny_models: dict[str, HookedModel], bench: Bench) -> None:
-    model = tiny_models["gpt_neox"]
-    pairs = [
-        PromptPair("the cat", "the dog", ("box",), ("cup",), {}),
-        PromptPair("a cat", "a dog", ("box",), ("cup",), {}),
-    ]
-    other = Bench(model, PairBatch.tokenize(model, pairs), bench.metric, "toy")
+    other = with_fields(bench, model=tiny_models["gpt_neox"])
     with pytest.raises(SiteError, match="in parallel"):
-        patch(other, streams=["resid_mid"], positions=["END"])
+        patch(other, streams=["resid_mid"], layers=[1], positions=["END"])
