@@ -82,6 +82,14 @@ docs: $(DEVELOP) ## Build the documentation into site/
 bench: $(DEVELOP) ## Run the benchmarks; results go to out/bench/
 	$(BIN)/python -m tests.benchmarks
 
+.PHONY: peers
+peers: out/peers/pyvene/.stamp ## Install the packages that `make bench` compares with, each in its own environment
+
+out/peers/pyvene/.stamp:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -qq $$(grep '^torch==' constraints.txt) transformers==5.23.0 pyvene==0.1.8
+	@touch $@
+
 .PHONY: changelog
 changelog: $(DEVELOP) ## Show the changelog entry that the next release would get
 	$(BIN)/towncrier build --draft

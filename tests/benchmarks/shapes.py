@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from jackfield.hooked_model import HookedModel
 from jackfield.token_batch import TokenBatch
 
-__all__ = ["SHAPES", "random_model", "random_prompts"]
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["SHAPES", "random_model", "random_network", "random_prompts", "word_tokenizer"]
 
 SHAPES: dict[str, dict[str, Any]] = {
     "gpt2_small": {"model_type": "gpt2"},
@@ -22,19 +25,33 @@ SHAPES: dict[str, dict[str, Any]] = {
 """Settings of ``transformers`` configurations, by name of the shape."""
 
 
-def random_model(shape: str) -> HookedModel:
-    """A network of a shape that ``SHAPES`` names, with the same random weights at every call."""
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
-
-    from jackfield.loading import hook
+def random_network(shape: str) -> PreTrainedModel:
+    """A plain network of a shape that ``SHAPES`` names, with the same random weights at every call."""
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**SHAPES[shape]), attn_implementation="eager")
+        network: PreTrainedModel = AutoModelForCausalLM.from_config(
+            AutoConfig.for_model(**SHAPES[shape]), attn_implementation="eager"
+        )
+    return network.eval()
+
+
+def word_tokenizer() -> Any:
+    """A tokenizer that knows no word, for networks that are only given token ids."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+
     words = Tokenizer(WordLevel({"<unk>": 0}, unk_token="<unk>"))  # noqa: S106
-    return hook(network.eval(), PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>"), shape)  # noqa: S106
+    return PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>")  # noqa: S106
+
+
+def random_model(shape: str) -> HookedModel:
+    """A hooked network of a shape that ``SHAPES`` names, with the same random weights at every call."""
+    from jackfield.loading import hook
+
+    return hook(random_network(shape), word_tokenizer(), shape)
 
 
 def random_prompts(model: HookedModel, prompts: int, tokens: int, same: int = 0) -> tuple[TokenBatch, TokenBatch]:
