@@ -19,7 +19,7 @@ from jackfield.registry import Registry
 from jackfield.sites import Site
 from jackfield_plugins.activation_patching import ground
 from jackfield_plugins.activation_patching.analysis import ActivationPatching
-from jackfield_plugins.activation_patching.attribution import estimates
+from jackfield_plugins.activation_patching.attribution import atp_star
 from jackfield_plugins.activation_patching.attribution.analysis import AttributionPatching
 from jackfield_plugins.activation_patching.attribution.config import AttributionPatchingConfig
 from jackfield_plugins.activation_patching.attribution.result import AttributionPatchingResult
@@ -222,7 +222,7 @@ def test_queries_and_keys_are_refused_where_they_do_not_make_the_pattern(
     def refuse(*arguments: object) -> None:
         raise InterventionError("depends on more")
 
-    monkeypatch.setattr(estimates.Patterns, "of", refuse)
+    monkeypatch.setattr(atp_star.Patterns, "of", refuse)
     with pytest.raises(InterventionError, match="depends on more"):
         attribute(bench, method="atp_star", layers=[0])
     attribute(bench, method="atp_star", layers=[0], queries_and_keys=False, sample=2, top=1)

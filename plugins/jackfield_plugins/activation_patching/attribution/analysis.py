@@ -18,7 +18,8 @@ from jackfield.sites import Kind, Site
 from jackfield.statistics import mean_share
 from jackfield_plugins.activation_patching.attribution.agreement import Choice, least_recall, most_recall, spearman
 from jackfield_plugins.activation_patching.attribution.config import AttributionPatchingConfig, Method
-from jackfield_plugins.activation_patching.attribution.estimates import INPUT, Estimates, estimate
+from jackfield_plugins.activation_patching.attribution.estimates import Estimates
+from jackfield_plugins.activation_patching.attribution.methods import INPUT, estimate
 from jackfield_plugins.activation_patching.attribution.result import AttributionPatchingResult
 from jackfield_plugins.activation_patching.attribution.slopes import Slopes
 from jackfield_plugins.activation_patching.config import Replacement
