@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from jackfield.checkpoint import Checkpoint, NoCheckpoint
 from jackfield.errors import TaskError
 from jackfield.metrics import AnswerKey, Metric
 from jackfield.progress import Progress, silent
@@ -47,6 +48,8 @@ class Bench:
         Seed of all randomness.
     progress
         Called as ``progress(description, done, total)``.
+    checkpoint
+        Where sweeps keep what they have computed; nowhere unless told.
     """
 
     model: HookedModel
@@ -55,6 +58,7 @@ class Bench:
     task: str
     seed: int = 0
     progress: Progress = silent
+    checkpoint: Checkpoint = field(default_factory=NoCheckpoint)
 
     @classmethod
     def prepare(

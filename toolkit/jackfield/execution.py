@@ -114,7 +114,11 @@ class Execution:
         return earlier
 
     def _compute(self, step: Step, record: AnalysisRecord) -> None:
-        bench = replace(self._bench, progress=self._relay.under(step.label))
+        bench = replace(
+            self._bench,
+            progress=self._relay.under(step.label),
+            checkpoint=self._folder.checkpoint(step.label, record.digest),
+        )
         started = time.monotonic()
         with self._failing_alone(record):
             self._registry.before_analysis(step.analysis, bench)

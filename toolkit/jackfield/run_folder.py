@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jackfield.checkpoint import FolderCheckpoint
 from jackfield.errors import ConfigError, ResultError
 from jackfield.files import write_atomically, write_text
 from jackfield.manifest import AnalysisRecord, Manifest
@@ -63,6 +64,13 @@ class RunFolder:
     @property
     def pictures_folder(self) -> Path:
         return self.path / "pictures"
+
+    def checkpoint(self, label: str, digest: str) -> FolderCheckpoint:
+        """Where the sweeps of an analysis keep what they have computed, until its result is written."""
+        return FolderCheckpoint(self._checkpoint_folder(label), digest)
+
+    def _checkpoint_folder(self, label: str) -> Path:
+        return self.path / "results" / f"{label}.partial"
 
     def result_file(self, label: str) -> Path:
         return self.path / "results" / f"{label}.nc"
@@ -180,6 +188,14 @@ class RunFolder:
         single = (self.report_file, self.json_file, self.graphml_file, self.study_file, self.manifest_file)
         for file in (*self.path.glob("results/*.nc"), *self.pictures_folder.glob("*.png"), *single):
             file.unlink(missing_ok=True)
+        self._clear_checkpoints(*self.path.glob("results/*.partial"))
+
+    def _clear_checkpoints(self, *folders: Path) -> None:
+        for folder in folders:
+            for file in folder.glob("sweep-*.safetensors"):
+                file.unlink()
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
     def write_manifest(self, manifest: Manifest) -> None:
         write_text(self.manifest_file, manifest.to_json())
@@ -188,6 +204,7 @@ class RunFolder:
         """Write a result and return the SHA-256 of its file."""
         path = self.result_file(label)
         result.save(path)
+        self._clear_checkpoints(self._checkpoint_folder(label))
         return _digest(path)
 
     def write_pictures(self, pictures: Mapping[str, bytes]) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jackfield.bench import Bench
+from jackfield.interventions import Intervention
 from jackfield.metrics import AnswerKey
 from jackfield.sites import Site
 from jackfield.statistics import Estimate
@@ -21,6 +22,7 @@ from jackfield_plugins.activation_patching.config import Direction, Replacement
 __all__ = ["Ground"]
 
 Floats = NDArray[np.float64]
+_Run = tuple[TokenBatch, tuple[Intervention, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,8 @@ class Ground:
         Which prompts are run, and which the values come from.
     base
         The prompts that are run and written to.
+    given
+        What is done to them in every run, before any patch: the noise, where that is the corruption.
     key
         What predictions are graded against.
     values, unrelated
@@ -43,6 +47,7 @@ class Ground:
 
     direction: Direction
     base: TokenBatch
+    given: tuple[Intervention, ...]
     key: AnswerKey
     values: Mapping[Site, Tensor]
     unrelated: Mapping[Site, Tensor]
@@ -50,29 +55,40 @@ class Ground:
     source_metric: Floats
 
     @classmethod
-    def prepare(cls, bench: Bench, direction: Direction, replacement: Replacement, sites: Collection[Site]) -> Self:
+    def prepare(
+        cls,
+        bench: Bench,
+        direction: Direction,
+        replacement: Replacement,
+        sites: Collection[Site],
+        noise: Intervention | None = None,
+    ) -> Self:
         """Run both prompts of every pair, and keep what is to be written at ``sites``.
+
+        With ``noise``, the clean prompt under that intervention takes the place of the corrupted prompt.
 
         Raises
         ------
         AlignmentError
             If a template occurs only once, so that no unrelated prompt can serve as control.
         """
-        pairs = bench.pairs
-        base, source = pairs.corrupted, pairs.clean
-        if direction is Direction.NOISING:
-            base, source = source, base
-        run = bench.model.run_with_cache(source, sorted(sites))
+        pairs, model = bench.pairs, bench.model
+        clean: _Run = (pairs.clean, ())
+        corrupted: _Run = (pairs.corrupted, ()) if noise is None else (pairs.clean, (noise,))
+        (base, given), (source, done) = (corrupted, clean) if direction is Direction.DENOISING else (clean, corrupted)
+        run = model.run_with_cache(source, sorted(sites), done)
+        before = model.run_with_cache(base, (), given).logits
         key = bench.key(bench.clean_logits())
         partners = pairs.unrelated_rows(bench.draw("unrelated prompts"))
         return cls(
             direction,
             base,
+            given,
             key,
             {site: _replaced(bench, replacement, value) for site, value in run.activations.items()},
             {site: value[partners] for site, value in run.activations.items()},
-            bench.graded(bench.model.answer_logits(bench.model.run(base), base), key),
-            bench.graded(bench.model.answer_logits(run.logits, source), key),
+            bench.graded(model.answer_logits(before, base), key),
+            bench.graded(model.answer_logits(run.logits, source), key),
         )
 
     @property

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from jackfield_plugins.activation_patching.result import ActivationPatchingResult, SweepResult
 
-__all__ = ["NOTE", "grid", "heads", "joint", "largest", "streams"]
+__all__ = ["NOTE", "grid", "heads", "interactions", "joint", "largest", "streams"]
 
+HEAD_PARTS = ("z", "q", "k", "v", "pattern")
 NOTE = f"{FINDING_MARK} finding: q ≤ 0.05 and beyond the control"
 
 
@@ -61,17 +62,24 @@ def streams(result: SweepResult) -> Figure:
 
 
 def heads(result: SweepResult) -> Figure:
-    """A heat map of single heads: layers upwards, heads to the right."""
+    """One heat map for each part of the heads and each position: layers upwards, heads to the right."""
     data = result.data.assign(finding=result.findings)
-    data = data.isel(place=data["stream"].values == "z")
-    values, rows, columns = grid(data, "layer", "head", data["effect"].values)
-    found, _, _ = grid(data, "layer", "head", data["finding"].values)
-    figure = new_figure(2.4 + 0.38 * max(len(columns), 8), 1.6 + 0.28 * max(len(rows), 6))
-    axes = figure.subplots()
-    image = heatmap(axes, values.astype(float), found.astype(bool), rows, columns, largest(data))
-    axes.set_xlabel("head")
-    axes.set_ylabel("layer")
-    figure.colorbar(image, ax=axes, label="share of the difference", shrink=0.9)
+    data = data.isel(place=np.isin(data["stream"].values, HEAD_PARTS))
+    parts = list(dict.fromkeys(zip(data["stream"].values.tolist(), data["position"].values.tolist(), strict=True)))
+    wide, deep = int(data["head"].max()) + 1, len(set(data["layer"].values.tolist()))
+    figure = new_figure(2.4 + 0.38 * max(wide, 8) * len(parts), 1.6 + 0.28 * max(deep, 6))
+    panels = figure.subplots(1, len(parts), squeeze=False, sharey=True)[0]
+    image = None
+    for axes, (stream, position) in zip(panels, parts, strict=True):
+        part = data.isel(place=(data["stream"].values == stream) & (data["position"].values == position))
+        values, rows, columns = grid(part, "layer", "head", part["effect"].values)
+        found, _, _ = grid(part, "layer", "head", part["finding"].values)
+        image = heatmap(axes, values.astype(float), found.astype(bool), rows, columns, largest(data))
+        axes.set_title(f"{stream} at {position}" if position else stream, fontsize=10)
+        axes.set_xlabel("key/value head" if stream in ("k", "v") else "head")
+    panels[0].set_ylabel("layer")
+    if image is not None:
+        figure.colorbar(image, ax=panels, label="share of the difference", shrink=0.9)
     figure.supxlabel(NOTE, fontsize=8)
     return figure
 
@@ -96,4 +104,26 @@ def joint(result: ActivationPatchingResult) -> Figure:
     axes.set_xlabel("heads patched together (and the one added)")
     axes.set_ylabel("share of the difference")
     figure.legend(loc="outside upper center", fontsize=7, frameon=False)
+    return figure
+
+
+def interactions(result: ActivationPatchingResult) -> Figure:
+    """What two heads move together beyond the sum of each alone; a dot marks intervals beyond zero and the control."""
+    data = result.data
+    heads = list(dict.fromkeys([*data["first_head"].values.tolist(), *data["second_head"].values.tolist()]))
+    values, beyond = np.zeros((len(heads), len(heads))), np.zeros((len(heads), len(heads)), dtype=bool)
+    low, high = data["interaction_low"].values, data["interaction_high"].values
+    clear = (low > np.maximum(0, data["interaction_control_high"].values)) | (
+        high < np.minimum(0, data["interaction_control_low"].values)
+    )
+    for index, (first, second) in enumerate(zip(data["first_head"].values, data["second_head"].values, strict=True)):
+        for row, column in ((first, second), (second, first)):
+            values[heads.index(row), heads.index(column)] = data["interaction"].values[index]
+            beyond[heads.index(row), heads.index(column)] = clear[index]
+    figure = new_figure(2.6 + 0.55 * max(len(heads), 5), 1.6 + 0.4 * max(len(heads), 5))
+    axes = figure.subplots()
+    image = heatmap(axes, values, beyond, heads, heads, max(float(np.abs(values).max()), 1e-6))
+    axes.tick_params(axis="x", rotation=45)
+    figure.colorbar(image, ax=axes, label="share of the difference beyond the sum", shrink=0.9)
+    figure.supxlabel(f"{FINDING_MARK} interval beyond zero and beyond the control's", fontsize=8)
     return figure

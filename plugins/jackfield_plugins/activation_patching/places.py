@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -13,10 +14,10 @@ from jackfield.bench import Bench
 from jackfield.errors import AlignmentError, ConfigError
 from jackfield.interventions import Intervention, replace
 from jackfield.sites import Kind, Site
-from jackfield_plugins.activation_patching.config import SweepConfig
-from jackfield_plugins.activation_patching.result import STREAM_KINDS
+from jackfield_plugins.activation_patching.config import Component, SweepConfig
+from jackfield_plugins.activation_patching.result import COMPONENT_KINDS, STREAM_KINDS
 
-__all__ = ["Place", "coordinates", "places", "swept_layers", "swept_positions"]
+__all__ = ["Place", "coordinates", "places", "swept_layers", "swept_positions", "tokens_at"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,8 @@ class Place:
     """One cell of a sweep.
 
     ``site`` is what is written to, ``node`` the circuit node that it belongs to (a head's ``z`` belongs to the head),
-    ``position`` its label (empty: all positions), ``where [pair, column]`` the tokens written.
+    ``position`` its label (empty: all positions), ``where [pair, column]`` the tokens written. ``beside`` are the sites
+    of the same kind in neighbouring layers that are written together with it.
     """
 
     site: Site
@@ -32,18 +34,33 @@ class Place:
     stream: str
     position: str
     where: Bool[Tensor, "pair column"]
+    beside: tuple[Site, ...] = ()
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """All sites that are written to."""
+        return self.site, *self.beside
 
     @property
     def label(self) -> str:
         return f"{self.node}@{self.position}" if self.position else str(self.node)
 
-    def write(self, values: Mapping[Site, Tensor]) -> Intervention:
-        """The intervention that puts here what ``values`` (site, all heads -> activation) holds for this place."""
-        return replace(self.site, self.site.part_of(values[self.site.all_heads]), self.where)
+    def writes(self, values: Mapping[Site, Tensor]) -> list[Intervention]:
+        """The interventions that put here what ``values`` (site, all heads -> activation) holds for this place."""
+        return [replace(site, site.part_of(values[site.all_heads]), self.where) for site in self.sites]
 
 
-def places(bench: Bench, config: SweepConfig) -> list[Place]:
+def places(bench: Bench, config: SweepConfig, components: Sequence[Component] = ("z",), window: int = 1) -> list[Place]:
     """All places that a configuration names, streams first.
+
+    Parameters
+    ----------
+    bench, config
+        The model and the pairs, and what is swept.
+    components
+        What is swept of each head, if heads are.
+    window
+        How many layers are written together.
 
     Raises
     ------
@@ -52,23 +69,37 @@ def places(bench: Bench, config: SweepConfig) -> list[Place]:
     AlignmentError
         If every token is asked for and the pairs have different templates.
     """
-    layers = swept_layers(bench, config)
-    columns = swept_positions(bench, config)
+    layers, shape = swept_layers(bench, config), bench.model.shape
     found = [
-        Place(site := Site(STREAM_KINDS[stream], layer), site, stream, label, where)
+        Place(site := Site(STREAM_KINDS[stream], layer), site, stream, label, where, _beside(bench, site, window))
         for stream in config.streams
         for layer in layers
-        for label, where in columns.items()
+        for label, where in swept_positions(bench, config).items()
     ]
     if config.heads:
-        position = config.head_position or ""
-        where = _named(bench, [position])[position] if position else bench.pairs.clean.mask
+        at = _named(bench, config.head_positions) if config.head_positions else {"": bench.pairs.clean.mask}
         found += [
-            Place(Site(Kind.Z, layer, head), Site(Kind.HEAD_OUT, layer, head), "z", position, where)
+            Place(site, _node(site), component, label, where, _beside(bench, site, window))
+            for component in components
             for layer in layers
-            for head in range(bench.model.shape.n_heads)
+            for head in range(shape.heads_of(COMPONENT_KINDS[component]))
+            for site in [Site(COMPONENT_KINDS[component], layer, head)]
+            for label, where in at.items()
         ]
     return found
+
+
+def _node(site: Site) -> Site:
+    """The circuit node of a head's component: the head itself for its output."""
+    return Site(Kind.HEAD_OUT, site.layer, site.head) if site.kind is Kind.Z else site
+
+
+def _beside(bench: Bench, site: Site, window: int) -> tuple[Site, ...]:
+    """The sites of the same kind in the other layers of a window that is centred on ``site``."""
+    layer = site.layer or 0
+    first = layer - (window - 1) // 2
+    layers = range(max(0, first), min(bench.model.shape.n_layers, first + window))
+    return tuple(Site(site.kind, other, site.head) for other in layers if other != layer)
 
 
 def coordinates(cells: Sequence[Place]) -> dict[str, Any]:
@@ -109,11 +140,16 @@ def swept_positions(bench: Bench, config: SweepConfig) -> dict[str, Bool[Tensor,
     return _named(bench, config.positions)
 
 
-def _named(bench: Bench, names: Sequence[str]) -> dict[str, Bool[Tensor, "pair column"]]:
+def tokens_at(bench: Bench, names: Sequence[str]) -> Bool[Tensor, "pair column"]:
+    """The tokens at any of some named positions; ``ConfigError`` if the task names no such position."""
     known = bench.pairs.positions
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(f"task {bench.task!r} names no position {', '.join(unknown)}; it names {', '.join(known)}")
-    return {name: bench.pairs.clean.at(known[name]) for name in names}
+    return torch.stack([bench.pairs.clean.at(known[name]) for name in names]).any(0)
+
+
+def _named(bench: Bench, labels: Sequence[str]) -> dict[str, Bool[Tensor, "pair column"]]:
+    return {label: tokens_at(bench, label.split("+")) for label in labels}
 
 
 def _every(bench: Bench) -> dict[str, Bool[Tensor, "pair column"]]:

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["CONTROL", "STREAM_KINDS", "ActivationPatchingResult", "SweepResult"]
+__all__ = ["COMPONENT_KINDS", "CONTROL", "STREAM_KINDS", "ActivationPatchingResult", "SweepResult"]
 
 CONTROL = "unrelated prompt"
-STREAM_KINDS = {"resid_pre": Kind.RESID_PRE, "attn_out": Kind.ATTN_OUT, "mlp_out": Kind.MLP_OUT}
+STREAM_KINDS = {
+    "resid_pre": Kind.RESID_PRE, "resid_mid": Kind.RESID_MID, "resid_post": Kind.RESID_POST,
+    "attn_out": Kind.ATTN_OUT, "mlp_out": Kind.MLP_OUT,
+}  # fmt: skip
+COMPONENT_KINDS = {"z": Kind.Z, "q": Kind.Q, "k": Kind.K, "v": Kind.V, "pattern": Kind.PATTERN}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +90,22 @@ class ActivationPatchingResult(SweepResult):
     of the control (``control``, ``control_low``, ``control_high``), ``p_value`` (effect against control, paired over
     prompts) and ``q_value`` (after Benjamini-Hochberg over all places), and the raw ``metric [place, pair]``. Places
     have coordinates ``site``, ``position`` (empty: all positions), ``stream``, ``layer`` and ``head`` (-1: none).
-    ``joint*`` hold the effect of the ``count`` strongest heads together, on pairs that they were not chosen on.
+    ``joint*`` hold the effect of the ``count`` strongest heads together, on pairs that they were not chosen on, and
+    ``interaction*`` what every ``couple`` of them moves together beyond the sum of what each moves alone.
     """
 
     variables: ClassVar[tuple[str, ...]] = (*COMPARED, "metric", "control_metric", "base_metric", "source_metric")
 
     @property
     def method(self) -> str:
-        return "{direction}, {replacement}".format_map(self.provenance.config)
+        config = self.provenance.config
+        parts = [config["direction"], config["replacement"]]
+        if config["corruption"] != "prompt":
+            level, positions = config["noise_level"], ", ".join(config["noise_positions"])
+            parts.append(f"noise of {level:g} standard deviations on {positions}")
+        if config["window"] > 1:
+            parts.append(f"window of {config['window']} layers")
+        return ", ".join(parts)
 
     def plot(self) -> Mapping[str, Figure]:
         from jackfield_plugins.activation_patching import pictures
@@ -104,16 +116,18 @@ class ActivationPatchingResult(SweepResult):
         if (self.data["head"] >= 0).any():
             figures["Effect by layer and head"] = pictures.heads(self)
             figures["The strongest heads together"] = pictures.joint(self)
+        if "interaction" in self.data:
+            figures["Two heads together, beyond the sum of each"] = pictures.interactions(self)
         return figures
 
     def summary(self) -> list[str]:
         return list(self._sentences())
 
     def _sentences(self) -> Iterator[str]:
-        config, frame = self.provenance.config, self.to_frame()
+        frame = self.to_frame()
         found = frame[frame["finding"]]
         yield (
-            f"Patched {len(frame)} places ({config['direction']}, {config['replacement']}) on {self.provenance.pairs} "
+            f"Patched {len(frame)} places ({self.method}) on {self.provenance.pairs} "
             f"pairs; {len(found)} are findings: significant at a false discovery rate of 5 % and farther from zero "
             "than the control."
         )
@@ -132,4 +146,12 @@ class ActivationPatchingResult(SweepResult):
                 f"[{float(last['joint_low']):.0%}, {float(last['joint_high']):.0%}] of the difference, on pairs that "
                 f"they were not chosen on; as many random heads move {float(last['joint_random']):.0%} "
                 f"[{float(last['joint_random_low']):.0%}, {float(last['joint_random_high']):.0%}]."
+            )
+        if "interaction" in self.data:
+            top = self.data.isel(couple=int(abs(self.data["interaction"].values).argmax()))
+            yield (
+                f"Of {self.data.sizes['couple']} couples of heads, {top['couple'].item()} differ most from the sum of "
+                f"each alone: {float(top['interaction']):+.2f} [{float(top['interaction_low']):+.2f}, "
+                f"{float(top['interaction_high']):+.2f}] (control [{float(top['interaction_control_low']):+.2f}, "
+                f"{float(top['interaction_control_high']):+.2f}])."
             )

@@ -166,7 +166,8 @@ def test_every_token_is_refused_when_templates_differ(bench: Bench) -> None:
     [
         ({"layers": [6]}, "6 layers"),
         ({"positions": ["S9"]}, "S9"),
-        ({"head_position": "S9"}, "S9"),
+        ({"head_positions": ["END", "S1+S9"]}, "S9"),
+        ({"corruption": "gaussian", "noise_positions": ["S9"]}, "S9"),
     ],
 )
 def test_places_that_do_not_exist_are_refused(bench: Bench, settings: dict[str, Any], reason: str) -> None:
@@ -182,6 +183,19 @@ def test_places_that_do_not_exist_are_refused(bench: Bench, settings: dict[str, 
         ({"layer": [1]}, "known fields"),
         ({"streams": [], "heads": False}, "nothing to patch"),
         ({"strongest": 0}, "strongest"),
+        ({"direction": "noising", "replacement": "zero", "components": ["pattern"]}, "not a distribution"),
+        ({"components": []}, "components"),
+        ({"components": ["w"]}, "components"),
+        ({"window": 0}, "window"),
+        ({"corruption": "gaussian"}, "noise_positions"),
+        ({"noise_positions": ["S1"]}, "go together"),
+        ({"corruption": "gaussian", "noise_positions": ["S1"], "noise_level": 0}, "noise_level"),
+        (
+            {"corruption": "gaussian", "noise_positions": ["S1"], "direction": "noising", "replacement": "mean"},
+            "leave noise out",
+        ),
+        ({"interactions": 1}, "at least two"),
+        ({"interactions": 2, "heads": False}, "heads to be swept"),
     ],
 )
 def test_wrong_settings_are_refused_with_the_fields_that_exist(settings: dict[str, Any], reason: str) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from jackfield.errors import InterventionError
@@ -113,21 +115,29 @@ class Replay:
         )
         self.plan = self._planned(capability)
 
-    def answers(self) -> Iterator[Answers]:
+    def answers(self, known: NDArray[np.bool_] | None = None) -> Iterator[Answers]:
         """Each row of each patch once, in the order in which they are computed.
 
         A batch for which memory does not suffice is halved and tried again.
+
+        Parameters
+        ----------
+        known
+            True at rows that need no answer, ``[patch, prompt]``. A batch is left out if all its rows are known, and
+            computed as a whole if one is not, so that answers do not depend on what was known.
         """
         base = self._base
         for patch, prompts in self._unchanged.items():
             yield Answers(torch.full_like(prompts, patch), prompts, base.logits[prompts])
         for group in self._groups:
             for batch in group.batches():
-                yield from self._resumed(group, batch)
+                if known is None or not all(known[piece.patch, piece.prompts.cpu()].all() for piece in batch):
+                    yield from self._resumed(group, batch)
         for patch in self._plain:
-            logits = self._model.run_with_interventions(base.batch, self._patches[patch])
-            prompts = torch.arange(len(base.batch), device=logits.device)
-            yield Answers(torch.full_like(prompts, patch), prompts, self._model.answer_logits(logits, base.batch))
+            if known is None or not known[patch].all():
+                logits = self._model.run_with_interventions(base.batch, self._patches[patch])
+                prompts = torch.arange(len(base.batch), device=logits.device)
+                yield Answers(torch.full_like(prompts, patch), prompts, self._model.answer_logits(logits, base.batch))
 
     def _resumed(self, group: Group, batch: Sequence[Slice]) -> Iterator[Answers]:
         prompts = torch.cat([piece.prompts for piece in batch])

@@ -29,20 +29,24 @@ def sweep(
 ) -> NDArray[np.float64]:
     """The metric of each prompt under each cell's interventions, ``[cell, prompt]``, in the metric's unit.
 
-    Takes what ``jackfield.sweep.sweep`` takes, and gives what it gives.
+    Takes what ``jackfield.sweep.sweep`` takes, and gives what it gives. What ``bench.checkpoint`` knows already is not
+    computed again; what is computed, it is told batch by batch. Progress counts the share of all rows in cells.
     """
-    import numpy as np
-
     from jackfield.replay.engine import Replay
 
-    bench.progress(description, 0, len(cells))
-    values = np.empty((len(cells), len(base)))
-    if not cells:
-        return values
-    left = np.full(len(cells), len(base))
-    for patches, prompts, logits in Replay(bench.model, base, [interventions(cell) for cell in cells]).answers():
-        rows = patches.cpu().numpy()
-        values[rows, prompts.cpu().numpy()] = bench.graded(logits, key.select(prompts))
-        np.subtract.at(left, rows, 1)
-        bench.progress(description, int((left == 0).sum()), len(cells))
-    return values
+    done = 0
+    bench.progress(description, done, len(cells))
+    with bench.checkpoint.begin(description, len(cells), len(base)) as partial:
+        known = partial.known
+        if not known.all():
+            replay = Replay(bench.model, base, [interventions(cell) for cell in cells])
+            for patches, prompts, logits in replay.answers(known):
+                rows = patches.cpu().numpy(), prompts.cpu().numpy()
+                partial.fill(*rows, bench.graded(logits, key.select(prompts)))
+                known[rows] = True
+                before, done = done, int(known.mean() * len(cells))
+                if before < done < len(cells):
+                    bench.progress(description, done, len(cells))
+    if cells:
+        bench.progress(description, len(cells), len(cells))
+    return partial.values

@@ -121,7 +121,7 @@ def _verified(
     magnitudes, effects = estimated["magnitude"][1], estimated["effect"][1]
     choice = Choice.draw(magnitudes, candidates, config.sample, config.top, bench.draw("verified places"))
     chosen = [cells[index] for index in choice.verified]
-    metric = sweep(bench, ground.base, ground.key, chosen, lambda cell: [cell.write(ground.values)], "verifying")
+    metric = sweep(bench, ground.base, ground.key, chosen, lambda cell: cell.writes(ground.values), "verifying")
     found: Variables = {}
     for name, (_, values, unit) in shared(
         "place", "exact", metric - ground.base_metric, ground.whole, bench.rng("interval/exact")
