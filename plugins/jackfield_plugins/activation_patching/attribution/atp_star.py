@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 Activations = Mapping[Site, Tensor]
 
 _SOFTMAX = (Kind.Q, Kind.K)
+_STREAMS = (Kind.RESID_PRE, Kind.RESID_MID, Kind.RESID_POST)
 
 
 def atp_star(slopes: Slopes, base: Activations, cells: Sequence[Place]) -> Estimates:
@@ -72,7 +73,7 @@ def _dropped(slopes: Slopes, patched: _Patch, sites: Sequence[Site], cells: Sequ
 
 def _outside(site: Site, layer: int) -> bool:
     """Whether a site reaches the output past a layer that is held still."""
-    return site.layer != layer or site.kind is Kind.RESID_PRE
+    return site.layer != layer or site.kind in _STREAMS
 
 
 def _same(interventions: Sequence[Intervention], rows: Sequence[int]) -> Sequence[Intervention]:  # noqa: ARG001
