@@ -9,6 +9,8 @@ import numpy as np
 from jackfield.plotting import FINDING_MARK, band, heatmap, new_figure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -61,10 +63,10 @@ def streams(result: SweepResult) -> Figure:
     return figure
 
 
-def heads(result: SweepResult) -> Figure:
-    """One heat map for each part of the heads and each position: layers upwards, heads to the right."""
+def heads(result: SweepResult, parts_of_heads: Sequence[str] = HEAD_PARTS) -> Figure:
+    """One heat map for each of some parts of the heads and each position: layers upwards, heads to the right."""
     data = result.data.assign(finding=result.findings)
-    data = data.isel(place=np.isin(data["stream"].values, HEAD_PARTS))
+    data = data.isel(place=np.isin(data["stream"].values, parts_of_heads))
     parts = list(dict.fromkeys(zip(data["stream"].values.tolist(), data["position"].values.tolist(), strict=True)))
     wide, deep = int(data["head"].max()) + 1, len(set(data["layer"].values.tolist()))
     figure = new_figure(2.4 + 0.38 * max(wide, 8) * len(parts), 1.6 + 0.28 * max(deep, 6))

@@ -19,7 +19,7 @@ from jackfield.registry import Registry
 from jackfield.sites import Site
 from jackfield_plugins.activation_patching import ground
 from jackfield_plugins.activation_patching.analysis import ActivationPatching
-from jackfield_plugins.activation_patching.attribution import estimates
+from jackfield_plugins.activation_patching.attribution import atp_star
 from jackfield_plugins.activation_patching.attribution.analysis import AttributionPatching
 from jackfield_plugins.activation_patching.attribution.config import AttributionPatchingConfig
 from jackfield_plugins.activation_patching.attribution.result import AttributionPatchingResult
@@ -200,6 +200,22 @@ def test_the_result_is_the_same_for_the_same_seed_and_differs_for_another(bench:
     assert np.array_equal(other.data["effect"], first.data["effect"])
 
 
+def test_streams_between_and_behind_the_parts_of_a_layer_and_groups_are_attributed(straight: Bench) -> None:
+    """Behind the last attention nothing bends, so that whatever lies there is exact; groups add up."""
+    streams = ["resid_mid", "resid_post"]
+    result = attribute(
+        straight, method="atp_star", streams=streams, layers=[1], positions=["S2", "END", "S2+END"], heads=False,
+        sample=1000,
+    )  # fmt: skip
+    exact, found = effects(result, "exact"), effects(result)
+    for place in ("resid_mid.1@END", "resid_post.1@END"):
+        assert found[place] == pytest.approx(exact[place], rel=1e-2)
+        assert effects(result, "magnitude")[place] > 0
+    for node in ("resid_mid.1", "a1.h2.q", "a1.h1.k"):
+        assert found[f"{node}@S2+END"] == pytest.approx(found[f"{node}@S2"] + found[f"{node}@END"], rel=1e-5)
+    result.plot()["Estimated against exact effect"].canvas.draw()
+
+
 @pytest.mark.parametrize("method", ["atp_star", "integrated_gradients"])
 def test_every_architecture_is_attributed(any_model: HookedModel, method: str) -> None:
     result = attribute(random_bench(any_model), method=method, layers=[1], streams=["attn_out"], sample=4, steps=2)
@@ -222,7 +238,7 @@ def test_queries_and_keys_are_refused_where_they_do_not_make_the_pattern(
     def refuse(*arguments: object) -> None:
         raise InterventionError("depends on more")
 
-    monkeypatch.setattr(estimates.Patterns, "of", refuse)
+    monkeypatch.setattr(atp_star.Patterns, "of", refuse)
     with pytest.raises(InterventionError, match="depends on more"):
         attribute(bench, method="atp_star", layers=[0])
     attribute(bench, method="atp_star", layers=[0], queries_and_keys=False, sample=2, top=1)

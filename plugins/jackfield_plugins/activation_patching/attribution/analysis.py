@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,13 +13,15 @@ from torch import Tensor
 
 from jackfield.analysis import Analysis
 from jackfield.bench import Bench
+from jackfield.checkpoint import NoCheckpoint
 from jackfield.comparison import LEVEL, Variables, compared, shared
 from jackfield.replay import sweep
 from jackfield.sites import Kind, Site
 from jackfield.statistics import mean_share
 from jackfield_plugins.activation_patching.attribution.agreement import Choice, least_recall, most_recall, spearman
 from jackfield_plugins.activation_patching.attribution.config import AttributionPatchingConfig, Method
-from jackfield_plugins.activation_patching.attribution.estimates import INPUT, Estimates, estimate
+from jackfield_plugins.activation_patching.attribution.estimates import Estimates
+from jackfield_plugins.activation_patching.attribution.methods import INPUT, estimate
 from jackfield_plugins.activation_patching.attribution.result import AttributionPatchingResult
 from jackfield_plugins.activation_patching.attribution.slopes import Slopes
 from jackfield_plugins.activation_patching.config import Replacement
@@ -116,11 +119,21 @@ def _verified(
     estimated: Variables,
     config: AttributionPatchingConfig,
 ) -> Variables:
-    """Exact effects of the strongest places and of a sample, and what they say of the estimate."""
+    """Exact effects of the strongest places and of a sample, and what they say of the estimate.
+
+    Nothing of it is resumed: which places these are hangs on the last bit of the estimates.
+    """
     magnitudes, effects = estimated["magnitude"][1], estimated["effect"][1]
     choice = Choice.draw(magnitudes, candidates, config.sample, config.top, bench.draw("verified places"))
     chosen = [cells[index] for index in choice.verified]
-    metric = sweep(bench, ground.base, ground.key, chosen, lambda cell: cell.writes(ground.values), "verifying")
+    metric = sweep(
+        replace(bench, checkpoint=NoCheckpoint()),
+        ground.base,
+        ground.key,
+        chosen,
+        lambda cell: cell.writes(ground.values),
+        "verifying",
+    )
     found: Variables = {}
     for name, (_, values, unit) in shared(
         "place", "exact", metric - ground.base_metric, ground.whole, bench.rng("interval/exact")

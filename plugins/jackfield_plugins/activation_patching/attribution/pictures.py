@@ -18,6 +18,8 @@ __all__ = ["agreement", "queries_and_keys"]
 
 _COLOURS = {
     "resid_pre": "#777777",
+    "resid_mid": "#aaaaaa",
+    "resid_post": "#444444",
     "attn_out": "#1b5e9b",
     "mlp_out": "#b2552a",
     "z": "#2e8b57",
@@ -43,7 +45,7 @@ def agreement(result: AttributionPatchingResult) -> Figure:
     axes.axvline(0, color="black", linewidth=0.4)
     axes.set_xlabel("exact effect (share of the difference)")
     axes.set_ylabel("estimated effect")
-    figure.legend(loc="outside upper center", ncols=len(_COLOURS), fontsize=7, frameon=False, handletextpad=0.2)
+    figure.legend(loc="outside upper center", ncols=6, fontsize=7, frameon=False, handletextpad=0.2)
     figure.supxlabel("filled: drawn at random; hollow: only among the strongest", fontsize=8)
     return figure
 

@@ -58,7 +58,7 @@ class AttributionPatchingResult(SweepResult):
         if streams - {"q", "k", "z"}:
             figures["Estimated effect by layer and position"] = pictures.streams(self)
         if "z" in streams:
-            figures["Estimated effect by layer and head"] = pictures.heads(self)
+            figures["Estimated effect by layer and head"] = pictures.heads(self, ["z"])
         if "q" in streams:
             figures["Estimated effect of queries and keys"] = queries_and_keys(self)
         return figures
