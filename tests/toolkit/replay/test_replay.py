@@ -28,13 +28,15 @@ Faulty = Callable[..., HookedModel]
 
 
 def traces(model: HookedModel) -> list[str]:
-    """Hooks of either kind, and replaced forward passes."""
-    points: dict[str, Any] = model._bridge.hook_dict
-    hooked = [name for name, point in points.items() if point.fwd_hooks or point._forward_hooks]
-    modules = [*model.bridge.blocks, model.bridge.unembed]
-    return hooked + [
-        repr(one) for one in modules if "forward" in vars(one) or one._forward_pre_hooks or one._forward_hooks
-    ]
+    """Hooks of either kind on any module, replaced forward passes, and activations that modules keep."""
+    found = []
+    for name, module in model.bridge.named_modules():
+        point: Any = module
+        hooks = [*module._forward_hooks, *module._forward_pre_hooks, *getattr(point, "fwd_hooks", ())]
+        kept = [one for one, value in vars(module).items() if one in ("_pattern", "_attn_scores") and value is not None]
+        found += [f"{name} {len(hooks)} hooks"] * bool(hooks) + [f"{name} forward"] * ("forward" in vars(module))
+        found += [f"{name} {one}" for one in kept]
+    return found
 
 
 def everything(replay: Replay) -> Tensor:
@@ -47,7 +49,7 @@ def everything(replay: Replay) -> Tensor:
 
 @pytest.mark.parametrize("failure", [None, ValueError, KeyboardInterrupt])
 def test_nothing_is_left_hooked_or_replaced(gpt2: HookedModel, failure: type[BaseException] | None) -> None:
-    before, logits = traces(gpt2), gpt2.run(BASE)
+    logits, before = gpt2.run(BASE), traces(gpt2)
     seen: list[int] = []
 
     def edit(old: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ def test_nothing_is_left_hooked_or_replaced(gpt2: HookedModel, failure: type[Bas
 
 
 def test_an_abandoned_replay_leaves_nothing(gpt2: HookedModel) -> None:
-    before = traces(gpt2)
+    before = (gpt2.run(BASE), traces(gpt2))[1]
     answers = Replay(gpt2, BASE, [[zero(site)] for site in SITES]).answers()
     next(answers)
     assert traces(gpt2) == before
