@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,11 +16,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
-warnings.simplefilter("ignore")
-import pyvene  # noqa: E402
-
 
 def main(folder: Path) -> None:
+    import pyvene
+
     job = json.loads((folder / "job.json").read_text())
     torch.set_num_threads(job["threads"])
     network = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()

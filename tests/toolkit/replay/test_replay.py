@@ -289,3 +289,24 @@ def test_a_sweep_is_that_of_the_plain_loop_and_reports_every_cell(replay_bench: 
     wanted = plain.sweep(bench, corrupted, key, cells, patch, "plain")
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
     assert sweep(bench, corrupted, key, cells[:0], patch, "none").shape == (0, len(corrupted))
+
+
+def test_the_base_run_too_keeps_within_the_budget(llama: HookedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, other = (
+        Site.parse("a1.h*.k"),
+        TokenBatch.from_rows([[1, 9, 34, 11, 36, 40, 12, 8], [1, 22, 5, 9, 30]], 0, "left"),
+    )
+    value = llama.run_with_cache(other, [site])[site]
+    patches = [[replace(site, value)], [zero(Site.parse("m0"), BASE.at([-1, -1]))]]
+    wanted = Replay(llama, BASE, patches)
+    rows: list[int] = []
+    select = TokenBatch.select
+    monkeypatch.setattr(
+        TokenBatch, "select", lambda batch, chosen: (rows.append(len(chosen)), select(batch, chosen))[1]
+    )
+    found = Replay(llama, BASE, patches, budget=1)
+    assert rows[:2] == [1, 1]
+    assert torch.allclose(everything(found), everything(wanted), atol=1e-5)
+    assert found.plan.unchanged_rows == wanted.plan.unchanged_rows
+    assert found.plan.multiply_adds == pytest.approx(wanted.plan.multiply_adds, rel=0.2)
+    assert found.plan.peak_bytes < wanted.plan.peak_bytes

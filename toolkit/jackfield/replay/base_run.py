@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -53,7 +54,12 @@ class BaseRun:
 
     @classmethod
     def record(
-        cls, model: HookedModel, batch: TokenBatch, layers: Collection[int], observers: Sequence[Intervention] = ()
+        cls,
+        model: HookedModel,
+        batch: TokenBatch,
+        layers: Collection[int],
+        observers: Callable[[Tensor], Sequence[Intervention]] = lambda _: (),
+        most: int | None = None,
     ) -> BaseRun:
         """Run a batch and keep what resuming at some layers takes.
 
@@ -64,34 +70,24 @@ class BaseRun:
         layers
             Where the run may be resumed; at layer 0 it always may.
         observers
-            Interventions that look and change nothing.
+            Makes, for some prompts ``[chosen]``, interventions that look and change nothing.
+        most
+            How many prompts are run at once; all if omitted.
         """
-        cache = DynamicCache()
-        returned: list[bool] = []
-        seen = model.bridge.blocks[0].register_forward_hook(lambda *call: returned.append(isinstance(call[2], tuple)))
-        sites = {layer: Site(Kind.RESID_PRE, layer) for layer in sorted({*layers} - {0})}
-        try:
-            with (
-                model.hooked(observers, sites.values()) as work,
-                seeing_one_column(model.bridge.unembed, batch.last_columns),
-                FlopCounterMode(display=False) as counter,
-            ):
-                logits: Tensor = model.bridge(
-                    batch.tokens, attention_mask=batch.mask.long(), position_ids=batch.position_ids,
-                    past_key_values=cache, use_cache=True,
-                )  # fmt: skip
-        finally:
-            seen.remove()
-        keys, values = _whole(cache, model.shape.n_layers, batch.tokens.shape[1])
+        everyone = torch.arange(len(batch), device=batch.tokens.device)
+        parts = [
+            _Part.run(model, batch, layers, observers, chosen) for chosen in torch.split(everyone, most or len(batch))
+        ]
+        whole = all(part.keys for part in parts)
         return cls(
             model,
             batch,
-            logits[:, 0].float(),
-            {layer: work.kept[site] for layer, site in sites.items()},
-            keys,
-            values,
-            counter.get_total_flops() // 2,
-            any(returned),
+            torch.cat([part.logits for part in parts]),
+            {layer: torch.cat([part.streams[layer] for part in parts]) for layer in parts[0].streams},
+            tuple(map(torch.cat, zip(*(part.keys for part in parts), strict=True))) if whole else (),
+            tuple(map(torch.cat, zip(*(part.values for part in parts), strict=True))) if whole else (),
+            sum(part.multiply_adds for part in parts),
+            parts[0].blocks_return_tuples,
         )
 
     @property
@@ -156,6 +152,46 @@ class BaseRun:
                 rows = layers == layer
                 entering[rows] = self.streams[layer][prompts[rows], column:]
         return entering
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What some prompts of a base run leave; the fields of ``BaseRun``."""
+
+    logits: Tensor
+    streams: Mapping[int, Tensor]
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+    multiply_adds: int
+    blocks_return_tuples: bool
+
+    @classmethod
+    def run(
+        cls,
+        model: HookedModel,
+        batch: TokenBatch,
+        layers: Collection[int],
+        observers: Callable[[Tensor], Sequence[Intervention]],
+        prompts: Tensor,
+    ) -> _Part:
+        chosen, cache, returned = batch.select(prompts), DynamicCache(), list[bool]()
+        seen = model.bridge.blocks[0].register_forward_hook(lambda *call: returned.append(isinstance(call[2], tuple)))
+        sites = {layer: Site(Kind.RESID_PRE, layer) for layer in sorted({*layers} - {0})}
+        try:
+            with (
+                model.hooked(observers(prompts), sites.values()) as work,
+                seeing_one_column(model.bridge.unembed, chosen.last_columns),
+                FlopCounterMode(display=False) as counter,
+            ):
+                logits: Tensor = model.bridge(
+                    chosen.tokens, attention_mask=chosen.mask.long(), position_ids=chosen.position_ids,
+                    past_key_values=cache, use_cache=True,
+                )  # fmt: skip
+        finally:
+            seen.remove()
+        keys, values = _whole(cache, model.shape.n_layers, chosen.tokens.shape[1])
+        streams = {layer: work.kept[site] for layer, site in sites.items()}
+        return cls(logits[:, 0].float(), streams, keys, values, counter.get_total_flops() // 2, any(returned))
 
 
 def _whole(cache: DynamicCache, layers: int, columns: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from jackfield.hooked_model import HookedModel
 from jackfield.replay.base_run import BaseRun
 from jackfield.sites import Gate
 from jackfield.wiring import ModelShape
@@ -43,13 +44,23 @@ class Costs:
     item: int
 
     @classmethod
-    def of(cls, base: BaseRun, item: int) -> Costs:
+    def of(cls, base: BaseRun) -> Costs:
         """The costs that the multiply-adds of a base run imply."""
         shape = base.model.shape
         prompts, columns = base.batch.tokens.shape
         attention = 2 * shape.n_heads * shape.d_head * columns * columns
         weights = base.multiply_adds // prompts - shape.d_model * shape.d_vocab - shape.n_layers * attention
-        return cls(shape, columns, max(0, weights // (shape.n_layers * columns)), item)
+        per_token = max(0, weights // (shape.n_layers * columns))
+        return replace(cls.expected(base.model, columns), per_token=per_token)
+
+    @classmethod
+    def expected(cls, model: HookedModel, columns: int) -> Costs:
+        """The costs that the model's weights imply, known before anything is run."""
+        matrices = [
+            sum(weight.numel() for weight in block.parameters() if weight.ndim == 2) for block in model.bridge.blocks
+        ]
+        item = next(model.bridge.original_model.parameters()).element_size()
+        return cls(model.shape, columns, max(matrices), item)
 
     def multiply_adds(self, layer: int, column: int, answers: int = 1, *, only_answers: bool = False) -> int:
         """Of one row from a layer and column on, with the logits of ``answers`` tokens.

@@ -93,7 +93,10 @@ class Replay:
         resumed = {index: patch for index, patch in enumerate(patches) if index not in set(self._plain)}
         observations = Observations(resumed.values(), base)
         layers = {one.site.layer or 0 for patch in resumed.values() for one in patch}
-        run = BaseRun.record(model, base, layers, observations.observers)
+        self._budget = _default_budget(model.device) if budget is None else budget
+        fit = self._budget // Costs.expected(model, base.tokens.shape[1]).row_bytes(0)
+        self._at_once = min(len(base), max(1, fit))
+        run = BaseRun.record(model, base, layers, observations.observers, self._at_once)
         capability = Capability.of(run)
         if not capability.resumes:
             self._plain, resumed = [*range(len(patches))], {}
@@ -103,9 +106,7 @@ class Replay:
             for piece in slices_of(index, patch, observations, base, capability)
         ]
         self._unchanged = _unchanged(resumed, slices, len(base))
-        item = next(model.bridge.original_model.parameters()).element_size()
-        self._costs = Costs.of(run, item)
-        self._budget = _default_budget(model.device) if budget is None else budget
+        self._costs = Costs.of(run)
         self._groups = groups_of(slices, self._costs, self._budget, capability)
         self._base = replace(
             run,
@@ -170,7 +171,7 @@ class Replay:
             multiply_adds=rest + sum(group.multiply_adds(costs) for group in groups),
             least_multiply_adds=rest + sum(group.least_multiply_adds(costs) for group in groups),
             plain_multiply_adds=len(self._patches) * plain,
-            peak_bytes=max([prompts * costs.row_bytes(0), *(group.peak_bytes(costs) for group in groups)])
+            peak_bytes=max([self._at_once * costs.row_bytes(0), *(group.peak_bytes(costs) for group in groups)])
             + self._base.kept_bytes,
             budget=self._budget,
         )

@@ -79,10 +79,9 @@ class Observations:
                 if isinstance(edit, Replacement) and intervention.site.kind.gate is None:
                     self._values[intervention.site.all_heads][_fingerprint(edit)] = edit
 
-    @property
-    def observers(self) -> list[Intervention]:
-        """Interventions for the base run, which compare and change nothing."""
-        return [Intervention(site, partial(self._compare, site)) for site in self._values]
+    def observers(self, prompts: Int[Tensor, " chosen"]) -> list[Intervention]:
+        """Interventions for the base run of some prompts, which compare and change nothing."""
+        return [Intervention(site, partial(self._compare, site, prompts)) for site in self._values]
 
     def touched(self, intervention: Intervention) -> Bool[Tensor, "prompt column"]:
         """The real tokens at which an intervention may make a difference.
@@ -105,12 +104,14 @@ class Observations:
             mask = mask if changed is None else mask & changed.to(mask.device)
         return mask
 
-    def _compare(self, site: Site, activation: Tensor) -> Tensor:
+    def _compare(self, site: Site, prompts: Tensor, activation: Tensor) -> Tensor:
         for fingerprint, edit in self._values[site].items():
             old = edit.site.part_of(activation)
-            new = edit(old).to(old.dtype)
+            new = edit.part(prompts, 0)(old).to(old.dtype)
             others = tuple(axis for axis, name in enumerate(edit.site.axes) if name not in ("batch", "position"))
-            self._changed[fingerprint] = (new != old).any(dim=others)
+            if fingerprint not in self._changed:
+                self._changed[fingerprint] = torch.zeros_like(self._batch.mask)
+            self._changed[fingerprint][prompts] = (new != old).any(dim=others)
         return activation
 
 
