@@ -126,6 +126,6 @@ def interactions(result: ActivationPatchingResult) -> Figure:
     axes = figure.subplots()
     image = heatmap(axes, values, beyond, heads, heads, max(float(np.abs(values).max()), 1e-6))
     axes.tick_params(axis="x", rotation=45)
-    figure.colorbar(image, ax=axes, label="share of the difference beyond the sum", shrink=0.9)
+    figure.colorbar(image, ax=axes, label="share beyond the sum", shrink=0.9)
     figure.supxlabel(f"{FINDING_MARK} interval beyond zero and beyond the control's", fontsize=8)
     return figure

@@ -151,7 +151,7 @@ class ActivationPatchingResult(SweepResult):
             top = self.data.isel(couple=int(abs(self.data["interaction"].values).argmax()))
             yield (
                 f"Of {self.data.sizes['couple']} couples of heads, {top['couple'].item()} differ most from the sum of "
-                f"each alone: {float(top['interaction']):+.2f} [{float(top['interaction_low']):+.2f}, "
-                f"{float(top['interaction_high']):+.2f}] (control [{float(top['interaction_control_low']):+.2f}, "
-                f"{float(top['interaction_control_high']):+.2f}])."
+                f"each alone: {float(top['interaction']):+.3f} [{float(top['interaction_low']):+.3f}, "
+                f"{float(top['interaction_high']):+.3f}] (control [{float(top['interaction_control_low']):+.3f}, "
+                f"{float(top['interaction_control_high']):+.3f}])."
             )
