@@ -129,7 +129,7 @@ def path_patches(
     changed: Mapping[Site, Tensor],
     *,
     freeze_mlps: bool,
-) -> list[list[Intervention]]:
+) -> Iterator[list[Intervention]]:
     """Let receivers read what reaches them of a sender's change, and of nothing else, for each sender in turn.
 
     Attention never passes the change on. With frozen MLPs it reaches receivers through the residual stream alone; with
@@ -150,7 +150,7 @@ def path_patches(
 
     Returns
     -------
-    list
+    iterator
         The interventions of each sender. Receivers that a sender does not feed stay as they are.
 
     Raises
@@ -172,11 +172,11 @@ def path_patches(
         )
     else:
         seen = frozen.received(nodes, changed, {*reads.values()})
-    patches = []
-    for found, tokens in zip(fed, seen, strict=True):
-        values = {site: _put(frozen.activations[site], frozen.where, tokens[site], reached) for site in tokens}
-        patches.append([replace(_written(shape, receiver), values[reads[receiver]], reached) for receiver in found])
-    return patches
+    return (
+        [replace(_written(shape, receiver), values[reads[receiver]], reached) for receiver in found]
+        for found, tokens in zip(fed, seen, strict=True)
+        for values in [{site: _put(frozen.activations[site], frozen.where, tokens[site], reached) for site in tokens}]
+    )
 
 
 def _stream(shape: ModelShape, receiver: Site) -> Site:

@@ -1,4 +1,4 @@
-"""Activation patching: a jackfield plugin."""
+"""Activation patching, path patching and edge patching: a jackfield plugin."""
 
 from __future__ import annotations
 
@@ -16,5 +16,7 @@ __all__ = ["register_analyses"]
 @hookimpl
 def register_analyses() -> Iterable[type[Analysis[Any]]]:
     from jackfield_plugins.activation_patching.analysis import ActivationPatching
+    from jackfield_plugins.activation_patching.paths.edge_patching import EdgePatching
+    from jackfield_plugins.activation_patching.paths.path_patching import PathPatching
 
-    return [ActivationPatching]
+    return [ActivationPatching, PathPatching, EdgePatching]
