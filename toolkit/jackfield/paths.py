@@ -49,7 +49,8 @@ def edge_patch(
     """
     if not shape.feeds(wire.source, wire.target):
         raise SiteError(f"{wire.name} is no edge: {wire.source} is computed after what {wire.target} reads")
-    return add(_written(shape, wire.target), changed[wire.source], where)
+    change = changed[wire.source]
+    return add(_written(shape, wire.target), change, _moved(change, where))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +165,6 @@ def path_patches(
     for node, found in zip(nodes, fed, strict=True):
         if not found:
             raise SiteError(f"{node} feeds none of {', '.join(map(str, receivers))}")
-    reached = _from_first(frozen.where, frozen.base.mask)
     if freeze_mlps:
         seen: Iterator[Mapping[Site, Tensor]] = (
             {site: frozen.activations[site][frozen.where] + changed[node][frozen.where] for site in reads.values()}
@@ -172,11 +172,13 @@ def path_patches(
         )
     else:
         seen = frozen.received(nodes, changed, {*reads.values()})
-    return (
-        [replace(_written(shape, receiver), values[reads[receiver]], reached) for receiver in found]
-        for found, tokens in zip(fed, seen, strict=True)
-        for values in [{site: _put(frozen.activations[site], frozen.where, tokens[site], reached) for site in tokens}]
-    )
+
+    def patch(node: Site, found: Sequence[Site], tokens: Mapping[Site, Tensor]) -> list[Intervention]:
+        reached = (_moved(changed[node], frozen.where).cumsum(-1) > 0) & frozen.base.mask
+        values = {site: _put(frozen.activations[site], frozen.where, tokens[site], reached) for site in tokens}
+        return [replace(_written(shape, receiver), values[reads[receiver]], reached) for receiver in found]
+
+    return map(patch, nodes, fed, seen)
 
 
 def _stream(shape: ModelShape, receiver: Site) -> Site:
@@ -200,13 +202,14 @@ def _output(node: Site) -> Site:
     return Site(Kind.ATTN_OUT, node.layer) if node.kind is Kind.HEAD_OUT else node
 
 
-def _from_first(where: Tensor, mask: Tensor) -> Tensor:
-    """The real tokens from the first chosen one on, which are all that a change of those can reach."""
-    return (where.cumsum(-1) > 0) & mask
+def _moved(change: Tensor, where: Tensor) -> Tensor:
+    """The chosen tokens at which there is a change, or all of them if there is none anywhere."""
+    moved = where & (change != 0).any(-1)
+    return moved if bool(moved.any()) else where
 
 
 def _put(stream: Tensor, where: Tensor, tokens: Tensor, reached: Tensor) -> Tensor:
-    """A stream with some tokens put in; one column long where no more than one token of each prompt is reached."""
+    """A stream with some tokens put in; one column long where one token of each prompt is reached."""
     value = stream.clone()
     value[where] = tokens.to(value.dtype)
     return value[reached][:, None] if bool((reached.sum(-1) == 1).all()) else value

@@ -13,32 +13,37 @@ from jackfield.sites import Site
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from jackfield_plugins.activation_patching.paths.result import EdgePatchingResult, PathPatchingResult, RouteResult
+    from jackfield_plugins.activation_patching.paths.result import EdgePatchingResult, RouteResult
 
 __all__ = ["edges", "senders"]
 
 _NOTE = f"{FINDING_MARK} finding: q ≤ 0.05 and beyond the control"
 
 
-def senders(result: PathPatchingResult) -> Figure:
+def senders(result: RouteResult, receivers: Sequence[str]) -> Figure:
     """A heat map of senders: layers upwards; heads, MLPs and the input to the right."""
     nodes = [Site.parse(name) for name in result.data["sender"].values]
     rows = [str(node.layer or 0) for node in nodes]
     columns = [_column(node) for node in nodes]
-    order = sorted({column for column in columns if column.isdigit()}, key=int)
-    labels = [*order, *(name for name in ("MLP", "input") if name in columns)]
-    figure = _grid(result, rows, columns, sorted({*rows}, key=int), labels)
+    heads = sorted({column for column in columns if column.isdigit()}, key=int)
+    others = [name for name in ("MLP", "input") if name in columns]
+    figure = _grid(result, rows, columns, sorted({*rows}, key=int), [*heads, *others])
     axes = figure.axes[0]
     axes.set_xlabel("head")
     axes.set_ylabel("layer")
-    axes.set_title(f"to {_listed(result.receivers)}", fontsize=10)
+    axes.set_title(f"to {_listed(receivers)}", fontsize=10)
     return figure
 
 
 def edges(result: EdgePatchingResult) -> Figure:
-    """A heat map of edges: senders upwards, receivers to the right; where there is no edge, or none was patched, grey."""
+    """A heat map of edges: senders upwards, receivers to the right; grey where nothing was patched.
+
+    Where all edges end in one receiver, their senders are laid out instead.
+    """
     rows = result.data["sender"].values.tolist()
     columns = result.data["receiver"].values.tolist()
+    if len({*columns}) == 1:
+        return senders(result, columns[:1])
     figure = _grid(result, rows, columns, sorted({*rows}, key=Site.parse), list(dict.fromkeys(columns)))
     axes = figure.axes[0]
     axes.set_xlabel("receiver")

@@ -125,7 +125,7 @@ class PathPatchingResult(RouteResult):
     def plot(self) -> Mapping[str, Figure]:
         from jackfield_plugins.activation_patching.paths import pictures
 
-        return {"Effect along paths, by sender": pictures.senders(self)}
+        return {"Effect along paths, by sender": pictures.senders(self, self.receivers)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ class EdgePatchingResult(RouteResult):
         together = self.data.isel(set=0)
         yield (
             f"All {self.data.sizes['edge']} edges together move {float(together['joint']):.0%} "
-            f"[{float(together['joint_low']):.0%}, {float(together['joint_high']):.0%}] of the difference; their control "
-            f"moves {float(together['joint_control']):.0%} [{float(together['joint_control_low']):.0%}, "
+            f"[{float(together['joint_low']):.0%}, {float(together['joint_high']):.0%}] of the difference; their "
+            f"control moves {float(together['joint_control']):.0%} [{float(together['joint_control_low']):.0%}, "
             f"{float(together['joint_control_high']):.0%}]."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import torch
 from jaxtyping import Bool
 from numpy.typing import NDArray
 from torch import Tensor
@@ -84,4 +85,4 @@ def chosen_tokens(bench: Bench, positions: Positions) -> Bool[Tensor, "pair colu
         return tokens.mask
     if unknown := [name for name in positions if name not in known]:
         raise ConfigError(f"task {bench.task!r} names no position {', '.join(unknown)}; it names {', '.join(known)}")
-    return sum((tokens.at(known[name]) for name in positions[1:]), start=tokens.at(known[positions[0]]))
+    return torch.stack([tokens.at(known[name]) for name in positions]).any(0)
