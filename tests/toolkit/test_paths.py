@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 import torch
@@ -27,10 +27,11 @@ def batches(side: PaddingSide) -> tuple[TokenBatch, TokenBatch]:
 
 
 def changed(model: HookedModel, base: TokenBatch, source: TokenBatch, nodes: Sequence[Site]) -> dict[Site, Tensor]:
-    return changes(model, base, model.run_with_cache(source, read_sites(nodes)).activations, nodes)
+    return changes(model, base, model.run_with_cache(source, read_sites(nodes)).activations, nodes, base.mask)
 
 
-def replayed(model: HookedModel, base: TokenBatch, patches: Sequence[Sequence[Intervention]]) -> Tensor:
+def replayed(model: HookedModel, base: TokenBatch, wanted: Iterable[Sequence[Intervention]]) -> Tensor:
+    patches = list(wanted)
     found = torch.full((len(patches), len(base), model.shape.d_vocab), torch.nan)
     for answers in Replay(model, base, patches).answers():
         found[answers.patches, answers.prompts] = answers.logits
@@ -84,8 +85,10 @@ MASKS: dict[str, Callable[[TokenBatch], Tensor]] = {
 PLACES: list[tuple[PaddingSide, str]] = [("left", "END"), ("right", "END"), ("left", "middle"), ("right", "all")]
 
 
-@pytest.mark.parametrize("freeze_mlps", [False, True])
-@pytest.mark.parametrize(("side", "extent"), PLACES)
+@pytest.mark.parametrize(
+    ("side", "extent", "freeze_mlps"),
+    [*((*place, False) for place in PLACES), ("left", "END", True), ("right", "all", True)],
+)
 def test_paths_equal_four_passes_that_freeze_every_head(
     any_model: HookedModel, side: PaddingSide, extent: str, freeze_mlps: bool
 ) -> None:

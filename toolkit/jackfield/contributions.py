@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from jackfield.errors import SiteError
@@ -32,13 +33,18 @@ def read_sites(nodes: Collection[Site]) -> frozenset[Site]:
 
 
 def changes(
-    model: HookedModel, base: TokenBatch, source: Mapping[Site, Tensor], nodes: Collection[Site]
+    model: HookedModel,
+    base: TokenBatch,
+    source: Mapping[Site, Tensor],
+    nodes: Collection[Site],
+    where: Bool[Tensor, "prompt column"],
 ) -> dict[Site, Tensor]:
     """What each sender would add to the base run's residual stream, had it its source output, beyond what it adds.
 
     A head's is the attention output with this head's result swapped, less the attention output as it is. That holds
     on every architecture; where a norm comes after attention, the changes of a layer's heads do not add up to the
-    change of its attention output. All heads with the same number are computed in one forward pass.
+    change of its attention output. Attention outputs follow from heads' outputs token by token and layer by layer, so
+    the chosen tokens are run as prompts of one token each, and all heads with the same number in one pass.
 
     Parameters
     ----------
@@ -50,11 +56,13 @@ def changes(
         The activations of the sites that ``read_sites`` names in prompts whose tokens stand in the same columns.
     nodes
         The senders: ``input``, heads such as ``a5.h1``, MLPs such as ``m3``.
+    where
+        The tokens that are looked at.
 
     Returns
     -------
     dict
-        Sender -> ``[prompt, column, d_model]``.
+        Sender -> ``[prompt, column, d_model]``; zero at all other tokens.
 
     Raises
     ------
@@ -64,16 +72,27 @@ def changes(
     layers = sorted({node.layer for node in nodes if node.kind is Kind.HEAD_OUT and node.layer is not None})
     outputs = [Site(Kind.ATTN_OUT, layer) for layer in layers]
     run = model.run_with_cache(base, {*read_sites(nodes), *outputs})
-    found = {node: source[site] - run[site] for node in nodes if (site := _read_site(node)).kind is not Kind.Z}
+    found = {
+        node: (source[site] - run[site]) * where[:, :, None].to(run[site])
+        for node in nodes
+        if (site := _read_site(node)).kind is not Kind.Z
+    }
     by_number: dict[int, list[int]] = defaultdict(list)
     for node in nodes:
         if node.kind is Kind.HEAD_OUT and node.layer is not None and node.head is not None:
             by_number[node.head].append(node.layer)
+    tokens = base.tokens[where][:, None]
+    alone = TokenBatch(tokens, torch.ones_like(tokens, dtype=torch.bool))
     for head, chosen in by_number.items():
-        swapped = [replace(site, _swapped(run[site], source[site], head)) for site in _of(Kind.Z, chosen)]
-        after = model.run_with_cache(base, _of(Kind.ATTN_OUT, chosen), swapped)
+        swapped = [
+            replace(site, _swapped(run[site][where], source[site][where], head)[:, None])
+            for site in _of(Kind.Z, chosen)
+        ]
+        after = model.run_with_cache(alone, _of(Kind.ATTN_OUT, chosen), swapped)
         for layer, output in zip(chosen, _of(Kind.ATTN_OUT, chosen), strict=True):
-            found[Site(Kind.HEAD_OUT, layer, head)] = after[output] - run[output]
+            change = torch.zeros_like(run[output])
+            change[where] = after[output][:, 0] - run[output][where]
+            found[Site(Kind.HEAD_OUT, layer, head)] = change
     return found
 
 
@@ -88,6 +107,6 @@ def _of(kind: Kind, layers: Collection[int]) -> list[Site]:
 
 
 def _swapped(base: Tensor, source: Tensor, head: int) -> Tensor:
-    """All heads as in the base run but one, ``[prompt, column, head, d_head]``."""
-    chosen = torch.arange(base.shape[2], device=base.device) == head
+    """All heads as in the base run but one, ``[token, head, d_head]``."""
+    chosen = torch.arange(base.shape[1], device=base.device) == head
     return torch.where(chosen[:, None], source, base)

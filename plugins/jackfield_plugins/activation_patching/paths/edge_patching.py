@@ -60,7 +60,7 @@ class EdgePatching(Analysis[EdgePatchingConfig]):
         shape = bench.model.shape
         chosen = _wires(shape, config)
         where = chosen_tokens(bench, config.positions)
-        sent = Sent.prepare(bench, config.direction, list(dict.fromkeys(wire.source for wire in chosen)))
+        sent = Sent.prepare(bench, config.direction, list(dict.fromkeys(wire.source for wire in chosen)), where)
         ground = sent.ground
 
         def swept(sets: Sequence[Sequence[Wire]], changed: Mapping[Site, Tensor], name: str) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ class PathPatching(Analysis[PathPatchingConfig]):
         ends = _receivers(bench.model.shape, config)
         nodes = _senders(bench.model.shape, config, ends)
         where = chosen_tokens(bench, config.positions)
-        sent = Sent.prepare(bench, config.direction, nodes)
+        sent = Sent.prepare(bench, config.direction, nodes, where)
         frozen = Frozen.record(bench.model, sent.ground.base, where, ends)
 
         def swept(changed: Mapping[Site, Tensor], description: str) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -45,8 +44,10 @@ class Sent:
     unrelated: Mapping[Site, Tensor]
 
     @classmethod
-    def prepare(cls, bench: Bench, direction: Direction, nodes: Collection[Site]) -> Self:
-        """Run both prompts of every pair and see what the senders send.
+    def prepare(
+        cls, bench: Bench, direction: Direction, nodes: Collection[Site], where: Bool[Tensor, "pair column"]
+    ) -> Sent:
+        """Run both prompts of every pair and see what the senders send at some tokens.
 
         Raises
         ------
@@ -57,7 +58,7 @@ class Sent:
         """
         ground = Ground.prepare(bench, direction, Replacement.RESAMPLE, read_sites(nodes))
         mean_share(ground.whole, ground.whole)
-        sent = (changes(bench.model, ground.base, source, nodes) for source in (ground.values, ground.unrelated))
+        sent = (changes(bench.model, ground.base, source, nodes, where) for source in (ground.values, ground.unrelated))
         return cls(ground, *sent)
 
     def compared(self, bench: Bench, axis: str, patched: Floats, control: Floats) -> dict[str, object]:
