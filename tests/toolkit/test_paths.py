@@ -162,6 +162,13 @@ def test_changes_add_up_to_that_of_the_stream_and_all_edges_into_the_logits_make
     close(replayed(any_model, base, [patch])[0], any_model.answer_logits(any_model.run(source), source))
 
 
+def test_nothing_is_sent_before_the_first_token_that_differs(gpt2: HookedModel) -> None:
+    base, source = batches("left")
+    sent = changed(gpt2, base, source, senders(gpt2.shape))
+    before = (base.tokens != source.tokens).cumsum(-1) == 0
+    assert all(bool((change[before & base.mask] == 0).all()) for change in sent.values())
+
+
 def test_without_a_last_norm_the_edges_into_the_logits_add_up_to_the_whole_difference(
     gpt2: HookedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

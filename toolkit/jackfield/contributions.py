@@ -92,6 +92,8 @@ def changes(
         for layer, output in zip(chosen, _of(Kind.ATTN_OUT, chosen), strict=True):
             change = torch.zeros_like(run[output])
             change[where] = after[output][:, 0] - run[output][where]
+            z = Site(Kind.Z, layer, head)
+            change[(z.part_of(source[z.all_heads]) == run[z]).all(-1)] = 0
             found[Site(Kind.HEAD_OUT, layer, head)] = change
     return found
 
