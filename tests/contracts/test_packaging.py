@@ -86,7 +86,7 @@ def test_every_analysis_package_is_registered_and_documented() -> None:
     assert shipped == {name for name, module in registered.items() if module == f"jackfield_plugins.{name}"}
     pages = {page.stem for page in (ROOT / "docs" / "plugins").glob("*.md")} - {"index"}
     assert shipped <= pages
-    assert pages == shipped | set(Registry.discover().analyses())
+    assert pages <= shipped | set(Registry.discover().analyses())
 
 
 def test_the_reference_covers_every_module_that_a_package_offers_names_from() -> None:

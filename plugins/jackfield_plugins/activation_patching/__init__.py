@@ -1,4 +1,4 @@
-"""Activation patching: a jackfield plugin."""
+"""Activation patching, path patching and edge patching: a jackfield plugin."""
 
 from __future__ import annotations
 
@@ -17,5 +17,7 @@ __all__ = ["register_analyses"]
 def register_analyses() -> Iterable[type[Analysis[Any]]]:
     from jackfield_plugins.activation_patching.analysis import ActivationPatching
     from jackfield_plugins.activation_patching.attribution.analysis import AttributionPatching
+    from jackfield_plugins.activation_patching.paths.edge_patching import EdgePatching
+    from jackfield_plugins.activation_patching.paths.path_patching import PathPatching
 
-    return [ActivationPatching, AttributionPatching]
+    return [ActivationPatching, AttributionPatching, PathPatching, EdgePatching]

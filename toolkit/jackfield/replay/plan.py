@@ -48,7 +48,7 @@ class Plan:
     peak_bytes
         The most that is in use at one time beside the model and the patches' own values; estimated from above.
     budget
-        Bytes that a batch was to take at most. A single row, and a patch that cannot be cut, may take more; what is kept
+        Bytes that a batch is to take at most. A single row, and a patch that cannot be cut, may take more. What is kept
         of the base run comes on top.
 
     Examples
