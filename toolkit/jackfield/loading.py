@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jackfield.hooked_model import HookedModel, ModelIdentity
     from jackfield.registry import Registry
 
-__all__ = ["DType", "LoadRequest", "hook", "hook_bridge", "load_folder", "load_gguf", "load_hub", "load_model"]
+__all__ = ["DType", "LoadRequest", "adopt", "hook", "load_folder", "load_gguf", "load_hub", "load_model"]
 
 DType = Literal["float32", "float64", "bfloat16", "float16"]
 
@@ -112,7 +112,7 @@ def load_model(
         from transformer_lens.model_bridge import TransformerBridge
 
         if isinstance(source, TransformerBridge):
-            return hook_bridge(source, tokenizer, name=source.cfg.model_name)
+            return adopt(source, tokenizer, name=source.cfg.model_name)
         return hook(source, tokenizer, name=source.config.name_or_path or type(source).__name__)
     from jackfield.registry import Registry
 
@@ -184,7 +184,7 @@ def hook(network: PreTrainedModel, tokenizer: Any, name: str) -> HookedModel:
     return model
 
 
-def hook_bridge(bridge: TransformerBridge, tokenizer: Any, name: str) -> HookedModel:
+def adopt(bridge: TransformerBridge, tokenizer: Any, name: str) -> HookedModel:
     """Take over a bridge as it is, such as one of TransformerLens' native models, and check it.
 
     Its logits are compared with its own on single prompts without padding. Native models of TransformerLens 3.9 compute
