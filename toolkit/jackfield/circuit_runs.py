@@ -203,11 +203,13 @@ class _Pass:
             columns = slice(first, first + grid.shape.heads_of(into))
             if self._missing[:, : grid.read_before(layer), columns].any():
                 yield Intervention(Site(kind, layer), self._reading(kind, layer, columns))
-        receiver = Site(Kind.MLP_IN, layer)
-        yield Intervention(Site(Kind.Z, layer), self._heads_written(layer))
+        receiver, after = Site(Kind.MLP_IN, layer), grid.columns_of(layer).stop
+        if self._missing[:, :, after:].any():
+            yield Intervention(Site(Kind.Z, layer), self._heads_written(layer))
         if self._lacks(receiver):
             yield Intervention(receiver, self._adding(receiver))
-        yield Intervention(Site(Kind.MLP_OUT, layer), self._written(grid.read_before(layer + 1) - 1))
+        if self._missing[:, :, after + 1 :].any():
+            yield Intervention(Site(Kind.MLP_OUT, layer), self._written(grid.read_before(layer + 1) - 1))
 
     def _lacks(self, receiver: Site) -> bool:
         return bool(self._missing[:, : self._grid.fed(receiver), self._grid.column(receiver)].any())

@@ -108,6 +108,23 @@ class EdgeGrid:
         columns = np.array([self._columns[wire.target] for wire in self.wires])
         return rows, columns
 
+    @cached_property
+    def owners(self) -> NDArray[np.bool_]:
+        """Which nodes each receiver is an input of, ``[receiver, sender]``; none for ``logits``.
+
+        Keys and values of grouped queries are inputs of all heads of the group.
+        """
+        shape = self.shape
+        found = np.zeros((len(self.receivers), len(self.senders)), dtype=bool)
+        for column, site in enumerate(self.receivers[:-1]):
+            first = self.read_before(site.layer or 0)
+            if site.head is None:
+                found[column, first + shape.n_heads] = True
+            else:
+                group = shape.n_heads // shape.heads_of(site.kind)
+                found[column, first + site.head * group : first + (site.head + 1) * group] = True
+        return found
+
     def read_before(self, layer: int) -> int:
         """How many senders write before a layer reads: the first rows."""
         return 1 + layer * (self.shape.n_heads + 1)
