@@ -108,7 +108,9 @@ class CircuitRuns:
         return self._base.logits
 
     def answers(
-        self, kept: Bool[Tensor, "circuit sender receiver"]
+        self,
+        kept: Bool[Tensor, "circuit sender receiver"],
+        known: Bool[Tensor, "circuit prompt"] | None = None,
     ) -> Iterator[tuple[Int[Tensor, " circuit"], Int[Tensor, " prompt"], Float[Tensor, "circuit prompt d_vocab"]]]:
         """Logits at each prompt's last token under each circuit.
 
@@ -116,6 +118,9 @@ class CircuitRuns:
         ----------
         kept
             The edges of each circuit; cells that are no edges may hold anything.
+        known
+            True where no answer is needed. A batch is left out if all of it is known, and computed as a whole if not, so
+            that answers do not depend on what was known.
 
         Yields
         ------
@@ -126,9 +131,8 @@ class CircuitRuns:
         everyone = torch.arange(len(self._batch), device=self._batch.tokens.device)
         for prompts in torch.split(everyone, self._at_once):
             for chosen in torch.split(order, max(1, self._at_once // len(prompts))):
-                first = int(starts[chosen].min())
-                logits = self._pass(kept[chosen], prompts, first)
-                yield chosen, prompts, logits
+                if known is None or not bool(known[chosen][:, prompts].all()):
+                    yield chosen, prompts, self._pass(kept[chosen], prompts, int(starts[chosen].min()))
 
     def _starts(self, kept: Tensor) -> Tensor:
         """The first layer in which each circuit leaves out an edge; the number of layers, if only logits miss one."""

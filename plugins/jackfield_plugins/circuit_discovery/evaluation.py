@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jackfield.checkpoint import NoCheckpoint
 from jackfield.circuit_runs import CircuitRuns
 from jackfield.metrics import Metric
+from jackfield.progress import silent
 from jackfield_plugins.circuit_discovery.contrast import Contrast
 
 __all__ = ["Ablation", "Evaluator"]
@@ -72,28 +74,29 @@ class Evaluator:
         circuits
             Masks of edges in the order of the grid.
         description
-            What progress is reported as; none is if omitted.
+            What progress is reported as, and what is computed is kept in the bench's checkpoint; neither if omitted.
         metric
             Another metric than that of the bench.
         """
-        contrast, grid = self._contrast, self._contrast.grid
-        metric = metric or contrast.bench.metric
-        found = np.empty((len(circuits), len(contrast)))
-        done, total = 0, len(circuits) * len(contrast)
-        report = contrast.bench.progress if description else _nothing
-        report(description or "", 0, total)
-        for rows, runs in self._runs():
-            key = contrast.key.select(rows)
-            for start in range(0, len(circuits), _AT_ONCE):
-                kept = torch.stack([grid.matrix(mask) for mask in circuits[start : start + _AT_ONCE]])
-                for chosen, prompts, logits in runs.answers(kept.to(contrast.clean.tokens.device)):
-                    graded = metric(logits.flatten(0, 1), key.select(prompts.repeat(len(chosen))))
-                    pairs = np.asarray(rows)[prompts.cpu().numpy()]
-                    values = graded.double().cpu().numpy().reshape(len(chosen), -1)
-                    found[start + chosen.cpu().numpy()[:, None], pairs] = values
-                    done += values.size
-                    report(description or "", done, total)
-        return found
+        bench, grid = self._contrast.bench, self._contrast.grid
+        checkpoint, report = (bench.checkpoint, bench.progress) if description else (NoCheckpoint(), silent)
+        metric, name = metric or bench.metric, description or "circuits"
+        report(name, 0, len(circuits))
+        with checkpoint.begin(name, len(circuits), len(self._contrast)) as partial:
+            for rows, runs in self._runs():
+                key = self._contrast.key.select(rows)
+                for start in range(0, len(circuits), _AT_ONCE):
+                    kept = torch.stack([grid.matrix(mask) for mask in circuits[start : start + _AT_ONCE]])
+                    known = torch.from_numpy(partial.known[start : start + _AT_ONCE][:, rows])
+                    for chosen, prompts, logits in runs.answers(kept, known):
+                        values = metric(logits.flatten(0, 1), key.select(prompts.repeat(len(chosen))))
+                        cells, pairs = np.meshgrid(
+                            start + chosen.cpu().numpy(), np.asarray(rows)[prompts.cpu().numpy()], indexing="ij"
+                        )
+                        partial.fill(cells.ravel(), pairs.ravel(), values.double().cpu().numpy())
+                    report(name, int(partial.known.mean() * len(circuits)), len(circuits))
+        report(name, len(circuits), len(circuits))
+        return partial.values
 
     def faithfulness(self, metrics: Floats) -> Floats:
         """``[circuit, pair]`` metrics as shares of means: 0 the empty circuit's, 1 the whole model's, ``[circuit]``."""
@@ -135,6 +138,3 @@ class Evaluator:
             return means.to(corrupted.tokens.device)
         return torch.zeros(1, len(grid.senders), 1, grid.shape.d_model, device=corrupted.tokens.device)
 
-
-def _nothing(description: str, done: int, total: int) -> None:
-    """Report nothing."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jackfield.edge_grid import EdgeGrid
 from jackfield.errors import ConfigError, UndefinedMetricError
 
-__all__ = ["above", "greedy", "pruned", "ranked", "strongest"]
+__all__ = ["above", "greedy", "pruned", "ranked", "require_count", "strongest"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -48,7 +48,7 @@ def strongest(scores: Floats, count: int, *, absolute: bool) -> Mask:
     UndefinedMetricError
         If a score is not a number.
     """
-    _require_count(count, len(scores))
+    require_count(count, len(scores))
     chosen = np.zeros(len(scores), dtype=bool)
     chosen[ranked(scores, absolute=absolute)[:count]] = True
     return chosen
@@ -74,7 +74,7 @@ def greedy(grid: EdgeGrid, scores: Floats, count: int, *, absolute: bool) -> Mas
     scores, count, absolute
         As for ``strongest``.
     """
-    _require_count(count, len(scores))
+    require_count(count, len(scores))
     order = ranked(scores, absolute=absolute)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -121,6 +121,7 @@ def pruned(grid: EdgeGrid, chosen: Mask) -> Mask:
         kept = left
 
 
-def _require_count(count: int, size: int) -> None:
+def require_count(count: int, size: int, what: str = "edges") -> None:
+    """Raise ``ConfigError`` unless so many can be chosen."""
     if not 1 <= count <= size:
-        raise ConfigError(f"a circuit of {count} edges was asked for; this model has {size}, and one is the least")
+        raise ConfigError(f"a circuit of {count} {what} was asked for; this model has {size}, and one is the least")
