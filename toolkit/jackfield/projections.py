@@ -72,6 +72,7 @@ class Projections:
         found._try()
         return found
 
+    @torch.no_grad()
     def read(
         self, kind: Kind, layer: int, streams: Float[Tensor, "*batch head d_model"]
     ) -> Float[Tensor, "*batch head d_head"]:
@@ -89,6 +90,7 @@ class Projections:
         heads = self._layers[layer]
         return self._projected(heads, kind, heads.norm(streams))
 
+    @torch.no_grad()
     def read_alike(
         self, kind: Kind, layer: int, stream: Float[Tensor, "*batch d_model"]
     ) -> Float[Tensor, "*batch head d_head"]:
@@ -125,6 +127,7 @@ class Projections:
             (outer,) = torch.autograd.grad(normed, copies, inner)
         return outer
 
+    @torch.no_grad()
     def written(self, layer: int, z: Float[Tensor, "*batch head d_head"]) -> Float[Tensor, "*batch head d_model"]:
         """What each head adds to the residual stream, without the bias that no head owns."""
         heads = self._layers[layer]
@@ -132,7 +135,7 @@ class Projections:
         if heads.norm_after is None:
             return parts
         whole = parts.sum(-2)
-        gain = heads.norm_after(torch.full_like(whole[..., :1], _LARGE).expand_as(whole)) / 1.0
+        gain = heads.norm_after(torch.full_like(whole[..., :1], _LARGE).expand_as(whole)) 
         normed = heads.norm_after(whole)
         scale = normed.norm(dim=-1, keepdim=True) / (gain * whole).norm(dim=-1, keepdim=True).clamp(min=1e-30)
         return parts * (gain * scale)[..., None, :]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import torch
@@ -55,7 +54,7 @@ class Contrast:
     budget: int
 
     @classmethod
-    def prepare(cls, bench: Bench, budget: int = 2**30) -> Self:
+    def prepare(cls, bench: Bench, budget: int = 2**30) -> Contrast:
         """Run both prompts of every pair.
 
         Raises

@@ -81,7 +81,8 @@ class Evaluator:
         bench, grid = self._contrast.bench, self._contrast.grid
         checkpoint, report = (bench.checkpoint, bench.progress) if description else (NoCheckpoint(), silent)
         metric, name = metric or bench.metric, description or "circuits"
-        report(name, 0, len(circuits))
+        done = 0
+        report(name, done, len(circuits))
         with checkpoint.begin(name, len(circuits), len(self._contrast)) as partial:
             for rows, runs in self._runs():
                 key = self._contrast.key.select(rows)
@@ -94,7 +95,9 @@ class Evaluator:
                             start + chosen.cpu().numpy(), np.asarray(rows)[prompts.cpu().numpy()], indexing="ij"
                         )
                         partial.fill(cells.ravel(), pairs.ravel(), values.double().cpu().numpy())
-                    report(name, int(partial.known.mean() * len(circuits)), len(circuits))
+                    before, done = done, int(partial.known.mean() * len(circuits))
+                    if before < done < len(circuits):
+                        report(name, done, len(circuits))
         report(name, len(circuits), len(circuits))
         return partial.values
 

@@ -113,7 +113,7 @@ def _repeated(batch: TokenBatch, points: int) -> TokenBatch:
     return TokenBatch(batch.tokens.repeat(points, 1), batch.mask.repeat(points, 1)) if points > 1 else batch
 
 
-def contracted(change: Float[Tensor, "pair sender column d_model"], slope: Slope) -> Float[Tensor, "pair sender receiver"]:
+def contracted(change: Float[Tensor, "pair sender column d_model"], slope: Slope) -> Float[Tensor, "pair fed receiver"]:
     """What the changes of the senders that feed some receivers come to at their slopes, in the metric's unit."""
     across = slope.values.flatten(2).permute(1, 2, 0)
     found: Tensor = torch.bmm(change[:, : slope.fed].flatten(2), across)
