@@ -49,15 +49,10 @@ PARTICULARS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
     """A word-level tokenizer that puts a beginning-of-sequence token first."""
-    from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
+    from jackfield.organism.world import vocabulary
+    from jackfield.word_tokenizer import word_tokenizer
 
-    from jackfield.organism.export import tokenizer_json
-
-    return PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer.from_str(tokenizer_json()),
-        bos_token="<bos>", eos_token="<bos>", pad_token="<pad>", unk_token="<unk>",  # noqa: S106
-    )  # fmt: skip
+    return word_tokenizer(vocabulary())
 
 
 @pytest.fixture(scope="session")
