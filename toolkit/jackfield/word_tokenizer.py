@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,10 +42,12 @@ def word_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
     >>> word_tokenizer(["<pad>", "<bos>", "<unk>", "good", "morning"])("good evening")["input_ids"]
     [1, 3, 2]
     """
-    from transformers import PreTrainedTokenizerFast
+    import transformers
 
+    maker: Any = transformers.PreTrainedTokenizerFast
     padding, beginning, unknown = words[:3]
-    return PreTrainedTokenizerFast(
+    tokenizer: PreTrainedTokenizerFast = maker(
         tokenizer_object=word_rules(words),
         pad_token=padding, bos_token=beginning, eos_token=beginning, unk_token=unknown,
     )  # fmt: skip
+    return tokenizer

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import torch
 
-from jackfield.bench import Bench
 from jackfield.contributions import changes, read_sites
 from jackfield.edges import Wire, senders, wires
 from jackfield.paths import edge_patch

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from jackfield.errors import ConfigError
 from jackfield.loading import hook
+from jackfield.self_check import Probe
 from jackfield.testing.stream import Stream
 from jackfield.testing.weights import Weights
 from jackfield.word_tokenizer import word_tokenizer
@@ -48,6 +49,9 @@ class Builder:
         The residual stream; its subspace ``word`` has a direction for each of ``words``.
     words
         The vocabulary.
+    example
+        Different words on which every head does something. They get the token ids on which a model is checked when it
+        is loaded: it must be seen there that every part of it matters.
     layers, heads, groups
         Layers, heads in each, and the sets of keys and values that heads share in equal parts; a set for each head
         unless told.
@@ -56,10 +60,17 @@ class Builder:
     """
 
     def __init__(
-        self, stream: Stream, words: Sequence[str], layers: int, heads: int = 4, groups: int = 4, n_ctx: int = 16
+        self,
+        stream: Stream,
+        words: Sequence[str],
+        example: str,
+        layers: int,
+        heads: int = 4,
+        groups: int = 4,
+        n_ctx: int = 16,
     ) -> None:
         self.stream = stream
-        self._tokens = (*_SPECIAL, *words)
+        self._tokens = _tokens(words, example.split())
         self._group_of = [head * groups // heads for head in range(heads)]
         d_head = stream.d_model // heads
         self._scale = math.sqrt(_SHARPNESS * math.sqrt(d_head))
@@ -68,7 +79,7 @@ class Builder:
         self._neurons = [(stream.waste[:0], stream.waste[:0])] * layers
         self._built: set[tuple[int, int]] = set()
         self._embed = stream.one.repeat(len(self._tokens), 1)
-        self._embed[len(_SPECIAL) :] += stream("word", *words)
+        self._embed[len(_SPECIAL) :] += stream("word", *self._tokens[len(_SPECIAL) :])
         self._position = torch.zeros(n_ctx, stream.d_model)
         self._unembed = torch.zeros(len(self._tokens), stream.d_model)
 
@@ -153,6 +164,15 @@ class Builder:
 
     def _heads_of(self, group: int) -> list[int]:
         return [head for head, shared in enumerate(self._group_of) if shared == group]
+
+
+def _tokens(words: Sequence[str], example: Sequence[str]) -> list[str]:
+    """The vocabulary by token id, special tokens first, and words of the example where the check at loading looks."""
+    count = len(_SPECIAL) + len(words)
+    looked_at = (token for token in Probe.token_rows(count)[0] if token >= len(_SPECIAL))
+    placed = dict(zip(looked_at, example, strict=False))
+    others = iter([*_SPECIAL, *(word for word in words if word not in placed.values())])
+    return [placed[token] if token in placed else next(others) for token in range(count)]
 
 
 def _set_channels(weights: Tensor, directions: Tensor) -> None:

@@ -101,11 +101,12 @@ def _network(architecture: str, sizes: Mapping[str, Any], state: Mapping[str, Te
     """A network in which every parameter is zero but those that are given."""
     vocab = next(iter(state.values())).shape[0]
     config = AutoConfig.for_model(architecture, vocab_size=vocab, tie_word_embeddings=False, **_SPECIAL, **sizes)
+    maker: Any = AutoModelForCausalLM
     with torch.random.fork_rng(devices=[]):
-        network: PreTrainedModel = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+        network: PreTrainedModel = maker.from_config(config, attn_implementation="eager")
     take_out_norms(network)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
     network.load_state_dict({**network.state_dict(), **state})
-    return network.eval()
+    return network

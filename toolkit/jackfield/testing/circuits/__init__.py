@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from jackfield.testing.circuits import copy, induction
+from jackfield.testing.circuits import conjunction, copy, grouped, induction, parallel_lookup, two_step_lookup
 from jackfield.testing.known_circuit import KnownCircuit
 
 __all__ = ["CIRCUITS"]
 
 CIRCUITS: Mapping[str, Callable[[], KnownCircuit]] = MappingProxyType(
-    {"copy": copy.build, "induction": induction.build}
+    {
+        "copy": copy.build,
+        "induction": induction.build,
+        "two_step_lookup": two_step_lookup.build,
+        "and": conjunction.build,
+        "parallel_lookup": parallel_lookup.build,
+        "grouped": grouped.build,
+    }
 )

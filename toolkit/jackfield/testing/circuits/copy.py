@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from jackfield.builtins.template import Template
@@ -20,8 +19,7 @@ __all__ = ["build"]
 
 FRUITS = "apple cherry grape lemon mango peach plum quince".split()
 MARKED = [f"{fruit}!" for fruit in FRUITS]
-VOCABULARY = [*chain(*zip(FRUITS, MARKED, strict=True)), "we", "saw", "and", "then", "so", "say"]
-"""Marked words lie between the others, so that the tokens on which a model is checked when it is loaded hold some."""
+VOCABULARY = [*FRUITS, *MARKED, "we", "saw", "and", "then", "so", "say"]
 
 
 class Copy(Task):
@@ -32,6 +30,7 @@ class Copy(Task):
     positions = ("FIRST", "SECOND")
 
     def pair_maker(self, words: Words) -> PairMaker:
+        words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("we saw {FIRST} and then {SECOND} so say")
 
         def make(draw: random.Random) -> PromptPair:
@@ -49,7 +48,7 @@ class Copy(Task):
 def build() -> KnownCircuit:
     """One layer, one head."""
     stream = Stream(48, {"word": VOCABULARY, "answer": FRUITS})
-    builder = Builder(stream, VOCABULARY, layers=1)
+    builder = Builder(stream, VOCABULARY, "cherry and apple! then grape say", layers=1)
     builder.head(
         0, 1,
         query=stream.one, key=stream.any_of("word", *MARKED),

@@ -33,6 +33,7 @@ class Induction(Task):
     positions = ("PREVIOUS", "TARGET", "RIVAL", "RIVAL_TARGET", "ASKED")
 
     def pair_maker(self, words: Words) -> PairMaker:
+        words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("{w0} {PREVIOUS} {TARGET} {RIVAL} {RIVAL_TARGET} {w1} {ASKED}")
 
         def make(draw: random.Random) -> PromptPair:
@@ -56,9 +57,8 @@ class Induction(Task):
 def build() -> KnownCircuit:
     """Two layers, a head in each."""
     places = [str(place) for place in range(LONGEST)]
-    words = {name: VOCABULARY for name in ("word", "previous", "answer")}
-    stream = Stream(64, {**words, "place": places})
-    builder = Builder(stream, VOCABULARY, layers=2, n_ctx=LONGEST)
+    stream = Stream(64, {"word": VOCABULARY, "previous": VOCABULARY, "answer": VOCABULARY, "place": places})
+    builder = Builder(stream, VOCABULARY, "bell coin drum fork gate hook", layers=2, n_ctx=LONGEST)
     builder.positions(stream("place"))
     builder.head(
         0, 0,
@@ -77,13 +77,5 @@ def build() -> KnownCircuit:
         "word (K-composition), and copies that token to the logits.",
         builder.hook("known-induction", gpt2),
         Induction(),
-        frozenset(
-            {
-                "input->a0.h0<v>",
-                "a0.h0->a1.h2<k>",
-                "input->a1.h2<q>",
-                "input->a1.h2<v>",
-                "a1.h2->logits",
-            }
-        ),  # fmt: skip
+        frozenset("input->a0.h0<v> a0.h0->a1.h2<k> input->a1.h2<q> input->a1.h2<v> a1.h2->logits".split()),
     )
