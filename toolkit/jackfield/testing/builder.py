@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from jackfield.errors import ConfigError
 from jackfield.loading import hook
@@ -37,11 +37,10 @@ _DECOY_SIZE = 0.3
 
 
 class Builder:
-    """A transformer under construction. At first every word adds to the stream its direction of ``word``, and ``one``.
+    """A transformer under construction.
 
-    Channels tie things together: a head's score is the sum over channels of what the query direction reads times what
-    the key direction reads, and what it reads in a value direction it writes in the out direction of the same channel.
-    Heads that were not built, and some neurons of every MLP, become decoys.
+    Every word adds its direction of ``word`` to the stream, and every token adds ``one``. Heads that are not built, and
+    some neurons of every MLP, are decoys: they read everything, and write to waste, which only decoys read.
 
     Parameters
     ----------
@@ -71,17 +70,27 @@ class Builder:
     ) -> None:
         self.stream = stream
         self._tokens = _tokens(words, example.split())
-        self._group_of = [head * groups // heads for head in range(heads)]
-        d_head = stream.d_model // heads
+        self._heads_per_group = heads // groups
+        self._given: set[tuple[int, int]] = set()
+        generator = torch.Generator().manual_seed(0)
+
+        def random(*shape: int) -> Tensor:
+            return _DECOY_SIZE * torch.randn(*shape, generator=generator)
+
+        d_model, waste = stream.d_model, stream.waste
+        d_head = d_model // heads
         self._scale = math.sqrt(_SHARPNESS * math.sqrt(d_head))
-        self._query, self._out = torch.zeros(2, layers, heads, d_head, stream.d_model)
-        self._key, self._value = torch.zeros(2, layers, groups, d_head, stream.d_model)
-        self._neurons = [(stream.waste[:0], stream.waste[:0])] * layers
-        self._built: set[tuple[int, int]] = set()
+        self._query, self._out = (
+            random(layers, heads, d_head, d_model),
+            random(layers, heads, d_head, len(waste)) @ waste,
+        )
+        self._key, self._value = random(2, layers, groups, d_head, d_model)
+        self._reads = [*random(layers, _DECOY_NEURONS, d_model)]
+        self._writes = [*(random(layers, _DECOY_NEURONS, len(waste)) @ waste)]
         self._embed = stream.one.repeat(len(self._tokens), 1)
         self._embed[len(_SPECIAL) :] += stream("word", *self._tokens[len(_SPECIAL) :])
-        self._position = torch.zeros(n_ctx, stream.d_model)
-        self._unembed = torch.zeros(len(self._tokens), stream.d_model)
+        self._position = torch.zeros(n_ctx, d_model)
+        self._unembed = torch.zeros(len(self._tokens), d_model)
 
     def positions(self, rows: Float[Tensor, "n_ctx d_model"]) -> None:
         """Add one direction to the stream at each place."""
@@ -92,40 +101,57 @@ class Builder:
         layer: int,
         head: int,
         *,
-        query: Float[Tensor, "matched d_model"],
-        key: Float[Tensor, "matched d_model"],
-        value: Float[Tensor, "moved d_model"],
-        out: Float[Tensor, "moved d_model"],
+        query: Float[Tensor, "query d_model"],
+        key: Float[Tensor, "key d_model"],
+        value: Float[Tensor, "value d_model"],
+        out: Float[Tensor, "out d_model"],
     ) -> None:
         """Build a head.
+
+        Its score is the sum over channels of what ``query`` reads at one token times what ``key`` reads at the other.
+        What it reads in a direction of ``value`` at the token attended to, it writes in the same channel's ``out``.
 
         Parameters
         ----------
         layer, head
             Which; heads that share keys and values must be given the same ones.
         query, key
-            Directions that are matched channel by channel; a token that matches gets all of the attention.
+            Directions that are matched; one match draws all of the attention.
         value, out
-            Directions that are read at the token attended to, and written, channel by channel.
+            Directions that are read and written.
 
         Raises
         ------
         ConfigError
-            If the channels do not fit the head.
+            If directions do not pair, the head is too narrow for them, or a shared key or value differs.
         """
-        self._built.add((layer, head))
-        group = self._group_of[head]
-        _set_channels(self._query[layer, head], self._scale * query)
-        _set_channels(self._key[layer, group], self._scale * key)
-        _set_channels(self._value[layer, group], value)
-        _set_channels(self._out[layer, head], out)
+        _require_paired("query", query, "key", key)
+        _require_paired("value", value, "out", out)
+        group = head // self._heads_per_group
+        d_head = self._query.shape[2]
+        shared = torch.stack([_channels(self._scale * key, d_head), _channels(value, d_head)])
+        if (layer, group) in self._given:
+            before = torch.stack([self._key[layer, group], self._value[layer, group]])
+            if not torch.equal(shared, before):
+                raise ConfigError(f"head {head} of layer {layer} shares keys and values that were given otherwise")
+        self._given.add((layer, group))
+        self._key[layer, group], self._value[layer, group] = shared
+        self._query[layer, head] = _channels(self._scale * query, d_head)
+        self._out[layer, head] = _channels(out, d_head)
 
     def mlp(
-        self, layer: int, *, reads: Float[Tensor, "neuron d_model"], writes: Float[Tensor, "neuron d_model"]
+        self, layer: int, *, reads: Float[Tensor, "read d_model"], writes: Float[Tensor, "written d_model"]
     ) -> None:
-        """Build neurons: each writes its direction as often as relu of what it reads."""
-        before_reads, before_writes = self._neurons[layer]
-        self._neurons[layer] = torch.cat([before_reads, reads]), torch.cat([before_writes, writes])
+        """Build neurons: each writes its direction, times relu of what it reads.
+
+        Raises
+        ------
+        ConfigError
+            If directions do not pair.
+        """
+        _require_paired("reads", reads, "writes", writes)
+        self._reads[layer] = torch.cat([self._reads[layer], reads])
+        self._writes[layer] = torch.cat([self._writes[layer], writes])
 
     def unembed(self, words: Sequence[str], reads: Float[Tensor, "word d_model"]) -> None:
         """Let the logit of each word read a direction."""
@@ -133,37 +159,12 @@ class Builder:
 
     def hook(self, name: str, network: Callable[[Weights], PreTrainedModel]) -> HookedModel:
         """The finished model, in a network of some architecture, hooked and checked."""
-        return hook(network(self._finish()), word_tokenizer(self._tokens), name)
-
-    def _finish(self) -> Weights:
-        """Make decoys of what was not built: they read everything, and write where nothing but decoys reads."""
-        generator = torch.Generator().manual_seed(0)
-
-        def random(*shape: int) -> Tensor:
-            return _DECOY_SIZE * torch.randn(*shape, generator=generator)
-
-        waste = self.stream.waste
-        query, key, value, out = (weights.clone() for weights in (self._query, self._key, self._value, self._out))
-        for layer, head in product(range(len(query)), range(query.shape[1])):
-            if (layer, head) not in self._built:
-                query[layer, head] = random(*query.shape[2:])
-                out[layer, head] = random(query.shape[2], len(waste)) @ waste
-        for layer, group in product(range(len(key)), range(key.shape[1])):
-            if not any((layer, head) in self._built for head in self._heads_of(group)):
-                key[layer, group], value[layer, group] = random(2, *key.shape[2:])
-        width = _DECOY_NEURONS + max(len(reads) for reads, _ in self._neurons)
-        reads, writes = torch.zeros(2, len(query), width, self.stream.d_model)
-        for layer, (built_reads, built_writes) in enumerate(self._neurons):
-            built = len(built_reads)
-            reads[layer, :built], writes[layer, :built] = built_reads, built_writes
-            reads[layer, built:] = random(width - built, self.stream.d_model)
-            writes[layer, built:] = random(width - built, len(waste)) @ waste
-        return Weights(
-            self._embed, self._position, query, key, value, out, reads, writes, self._unembed, self.stream.one
-        )
-
-    def _heads_of(self, group: int) -> list[int]:
-        return [head for head, shared in enumerate(self._group_of) if shared == group]
+        weights = Weights(
+            self._embed, self._position, self._query, self._key, self._value, self._out,
+            pad_sequence(self._reads, batch_first=True), pad_sequence(self._writes, batch_first=True),
+            self._unembed, self.stream.one,
+        )  # fmt: skip
+        return hook(network(weights), word_tokenizer(self._tokens), name)
 
 
 def _tokens(words: Sequence[str], example: Sequence[str]) -> list[str]:
@@ -175,13 +176,13 @@ def _tokens(words: Sequence[str], example: Sequence[str]) -> list[str]:
     return [placed[token] if token in placed else next(others) for token in range(count)]
 
 
-def _set_channels(weights: Tensor, directions: Tensor) -> None:
-    """Set a head's last numbers, one for each channel: rotary positions turn the first ones most."""
-    channels, d_head = len(directions), len(weights)
-    if channels > d_head:
-        raise ConfigError(f"a head of width {d_head} has no room for {channels} channels")
-    wanted = torch.zeros_like(weights)
-    wanted[d_head - channels :] = directions
-    if bool(weights.any()) and not torch.equal(weights, wanted):
-        raise ConfigError("heads that share keys and values were given different ones, or a head was built twice")
-    weights.copy_(wanted)
+def _require_paired(name: str, directions: Tensor, other_name: str, others: Tensor) -> None:
+    if len(directions) != len(others):
+        raise ConfigError(f"{len(directions)} directions of {name} do not pair with {len(others)} of {other_name}")
+
+
+def _channels(directions: Tensor, d_head: int) -> Tensor:
+    """A head's weights: its last numbers are the channels, since rotary positions turn the first ones most."""
+    if len(directions) > d_head:
+        raise ConfigError(f"a head of width {d_head} has no room for {len(directions)} channels")
+    return torch.cat([torch.zeros(d_head - len(directions), directions.shape[1]), directions])

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from jackfield.testing.circuits import conjunction, copy, grouped, induction, parallel_lookup, two_step_lookup
+from jackfield.testing.circuits import (
+    conjunction,
+    copy,
+    grouped,
+    induction,
+    parallel_lookup,
+    suppression,
+    two_step_lookup,
+)
 from jackfield.testing.known_circuit import KnownCircuit
 
 __all__ = ["CIRCUITS"]
@@ -18,5 +26,6 @@ CIRCUITS: Mapping[str, Callable[[], KnownCircuit]] = MappingProxyType(
         "and": conjunction.build,
         "parallel_lookup": parallel_lookup.build,
         "grouped": grouped.build,
+        "suppression": suppression.build,
     }
 )
