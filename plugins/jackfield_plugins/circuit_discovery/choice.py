@@ -80,6 +80,14 @@ class Choice:
             return above(self.by_node(scores), config.threshold, absolute=config.absolute)[self.grid.cells[0]]
         return above(scores, config.threshold, absolute=config.absolute)
 
+    def suffices(self, faithfulness: Floats, target: float) -> Mask:
+        """Whether circuits are as faithful as asked.
+
+        Circuits ranked by the size of scores hold what helps and what hinders, and are to come as near to the model from
+        above as from below; those ranked by signed scores are to do at least so well.
+        """
+        return np.abs(1 - faithfulness) <= 1 - target if self.config.absolute else faithfulness >= target
+
     def by_node(self, scores: Floats) -> Floats:
         """What each node's outgoing edges score together, ``[..., node]``: the node's own score, to first order."""
         found: Floats = scores @ self._senders
@@ -105,7 +113,7 @@ def smallest(choice: Choice, scores: Floats, evaluator: Evaluator, target: float
     evaluator
         Runs them.
     target
-        The least faithfulness.
+        The faithfulness asked for; see ``Choice.suffices``.
     most
         The largest size to try; all units unless told.
     """
@@ -113,7 +121,7 @@ def smallest(choice: Choice, scores: Floats, evaluator: Evaluator, target: float
     for _ in range(_ROUNDS):
         counts = _spread(low + 1, high)
         circuits = [pruned(choice.grid, choice.of(scores, count)) for count in counts]
-        reached = evaluator.faithfulness(evaluator.graded(circuits)) >= target
+        reached = choice.suffices(evaluator.faithfulness(evaluator.graded(circuits)), target)
         if not reached.any():
             return found
         first = int(reached.argmax())

@@ -84,7 +84,11 @@ class CircuitDiscoveryConfig(AnalysisConfig):
     count: int | None = Field(
         None, ge=1, description="how many to choose; if omitted, as few as reach the faithfulness asked for"
     )
-    faithfulness: float = Field(0.9, gt=0, lt=1, description="faithfulness that the smallest circuit is to reach")
+    faithfulness: float = Field(
+        0.9, gt=0, lt=1,
+        description="faithfulness of the smallest circuit: with absolute, as near to 1 as this; "
+        "otherwise at least this",
+    )
     threshold: float = Field(
         0.01, gt=0, description="for threshold: least score; for acdc: least damage (nats, or share of the difference)"
     )

@@ -43,7 +43,7 @@ def rivals(choice: Choice, scores: Floats, circuit: Mask, evaluator: Evaluator, 
     """Search for circuits as faithful as one that was found, made of other edges as far as can be.
 
     Each attempt discounts the scores of the found circuit's edges, then takes the smallest circuit that is as faithful
-    and has at most four times as many edges.
+    as was asked for and has at most four times as many edges.
 
     Parameters
     ----------
@@ -56,10 +56,9 @@ def rivals(choice: Choice, scores: Floats, circuit: Mask, evaluator: Evaluator, 
     attempts
         How many to make, at most as many as there are discounts.
     """
-    target = float(evaluator.faithfulness(evaluator.graded([circuit]))[0])
     most = min(choice.units, _LARGER * int(circuit.sum()))
     for discount in DISCOUNTS[:attempts]:
         changed = np.where(circuit, discount * scores, scores)
-        size = smallest(choice, changed, evaluator, min(target, choice.config.faithfulness), most)
+        size = smallest(choice, changed, evaluator, choice.config.faithfulness, most)
         if size is not None:
             yield Rival(pruned(choice.grid, choice.of(changed, size)), discount)
