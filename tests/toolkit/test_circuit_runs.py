@@ -55,7 +55,7 @@ class Case:
 
 
 def naive(case: Case, kept: Tensor) -> Tensor:
-    """One circuit, run by changing each receiver's own copy of the stream, with what senders write read off the model."""
+    """One circuit, run by changing each receiver's own copy of the stream, what senders write read off the model."""
     grid, shape = case.grid, case.grid.shape
     gap: dict[int, Tensor] = {}
 
@@ -71,7 +71,8 @@ def naive(case: Case, kept: Tensor) -> Tensor:
     def correcting(columns: Sequence[int], fed: int) -> Edit:
         def edit(activation: Tensor) -> Tensor:
             parts = [
-                sum((gap[row] for row in range(fed) if not kept[row, column]), start=torch.zeros(1)) for column in columns
+                sum((gap[row] for row in range(fed) if not kept[row, column]), start=torch.zeros(1))
+                for column in columns
             ]
             if activation.ndim == 3:
                 return activation + parts[0]

@@ -18,7 +18,7 @@ from jackfield.replay.capability import Capability
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
 
-__all__ = ["CircuitRuns", "WRITERS", "contributions", "writer_sites"]
+__all__ = ["WRITERS", "CircuitRuns", "contributions", "writer_sites"]
 
 WRITERS = (Kind.Z, Kind.MLP_OUT)
 """Where it is read what a layer's heads and its MLP write."""
@@ -119,8 +119,8 @@ class CircuitRuns:
         kept
             The edges of each circuit; cells that are no edges may hold anything.
         known
-            True where no answer is needed. A batch is left out if all of it is known, and computed as a whole if not, so
-            that answers do not depend on what was known.
+            True where no answer is needed. A batch is left out if all of it is known, and computed as a whole if not,
+            so that answers do not depend on what was known.
 
         Yields
         ------
@@ -157,7 +157,7 @@ class CircuitRuns:
             batch = self._batch.select(rows)
             found = self._model.run_with_interventions(batch, edits.interventions)
             logits = self._model.answer_logits(found, batch)
-        return logits.unflatten(0, (len(kept), len(prompts)))
+        return logits.reshape(len(kept), len(prompts), -1)
 
 
 class _Rows(NamedTuple):
@@ -260,10 +260,10 @@ class _Pass:
         return edit
 
     def _put(self, sender: int, output: Tensor) -> None:
-        self._gap[:, sender] = self._ablated[sender] - output.unflatten(0, self._rows)
+        self._gap[:, sender] = self._ablated[sender] - output.reshape(*self._rows, *output.shape[1:])
 
     def _change(self, fed: int, columns: slice) -> Tensor:
         """What left-out edges add to some receivers, ``[row, column, receiver, d_model]``."""
         gap = self._gap[:, :fed]
-        change = self._missing[:, :fed, columns].transpose(1, 2) @ gap.flatten(2)
-        return change.unflatten(2, gap.shape[2:]).movedim(1, 3).flatten(0, 1)
+        change: Tensor = self._missing[:, :fed, columns].transpose(1, 2) @ gap.flatten(2)
+        return change.reshape(*change.shape[:2], *gap.shape[2:]).movedim(1, 3).flatten(0, 1)

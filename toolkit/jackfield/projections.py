@@ -52,7 +52,7 @@ class Projections:
     def __init__(self, model: HookedModel) -> None:
         self._model = model
         try:
-            self._layers = [_heads(model, block) for block in model.bridge.blocks]
+            self._layers = [_heads(block) for block in model.bridge.blocks]
         except (AttributeError, TypeError) as error:
             raise SiteError(
                 f"{model.identity.architecture} does not show its heads' weights ({error}), so what single heads read "
@@ -135,10 +135,11 @@ class Projections:
         if heads.norm_after is None:
             return parts
         whole = parts.sum(-2)
-        gain = heads.norm_after(torch.full_like(whole[..., :1], _LARGE).expand_as(whole)) 
+        gain = heads.norm_after(torch.full_like(whole[..., :1], _LARGE).expand_as(whole))
         normed = heads.norm_after(whole)
         scale = normed.norm(dim=-1, keepdim=True) / (gain * whole).norm(dim=-1, keepdim=True).clamp(min=1e-30)
-        return parts * (gain * scale)[..., None, :]
+        scaled: Tensor = parts * (gain * scale)[..., None, :]
+        return scaled
 
     @staticmethod
     def _projected(heads: _Heads, kind: Kind, normed: Tensor) -> Tensor:
@@ -176,7 +177,7 @@ class Projections:
             )
 
 
-def _heads(model: HookedModel, block: Any) -> _Heads:
+def _heads(block: Any) -> _Heads:
     attention = block.attn
     return _Heads(
         block.ln1,
@@ -194,4 +195,5 @@ def _detached(bias: Tensor | None) -> Tensor | None:
 def _through(slope: Tensor, weight: Tensor) -> Tensor:
     """``[*batch, head, d_head]`` by ``[head, d_model, d_head]``, heads first: ``[head, *batch, d_model]``."""
     flat = slope.flatten(0, -3).transpose(0, 1)
-    return (flat @ weight.transpose(-1, -2)).unflatten(1, slope.shape[:-2])
+    found: Tensor = flat @ weight.transpose(-1, -2)
+    return found.reshape(len(found), *slope.shape[:-2], -1)

@@ -27,8 +27,8 @@ class CircuitDiscovery(Analysis[CircuitDiscoveryConfig]):
     and all controls are reported on the other half. Effects of the strongest edges and of a random sample of the others
     are verified exactly.
 
-    Controls: random edges with the same kind of receiver, random circuits of as many edges at every size, and the choice
-    repeated on resampled pairs.
+    Controls: random edges with the same kind of receiver, random circuits of as many edges at every size, and the
+    choice repeated on resampled pairs.
 
     Sources: Syed et al. (arXiv 2310.10348), Hanna et al. (arXiv 2403.17806), Conmy et al. (arXiv 2304.14997), Mueller
     et al. (arXiv 2504.13151).
@@ -63,9 +63,9 @@ class CircuitDiscovery(Analysis[CircuitDiscoveryConfig]):
             **tables.rivalry(search),
         }  # fmt: skip
         if search.scores.complete is not None:
-            complete = search.scores.complete.mean() / np.concatenate(
-                [search.choosing.contrast.whole, contrast.whole]
-            ).mean()
+            complete = (
+                search.scores.complete.mean() / np.concatenate([search.choosing.contrast.whole, contrast.whole]).mean()
+            )
             found["completeness"] = ((), float(complete), {"unit": "share of the difference"})
         names = {
             "edge": list(grid.names),

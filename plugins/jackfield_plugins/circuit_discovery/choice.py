@@ -83,8 +83,8 @@ class Choice:
     def suffices(self, faithfulness: Floats, target: float) -> Mask:
         """Whether circuits are as faithful as asked.
 
-        Circuits ranked by the size of scores hold what helps and what hinders, and are to come as near to the model from
-        above as from below; those ranked by signed scores are to do at least so well.
+        Circuits ranked by the size of scores hold what helps and what hinders, and are to come as near to the model
+        from above as from below; those ranked by signed scores are to do at least so well.
         """
         return np.abs(1 - faithfulness) <= 1 - target if self.config.absolute else faithfulness >= target
 
@@ -100,7 +100,9 @@ class Choice:
         return one_hot
 
 
-def smallest(choice: Choice, scores: Floats, evaluator: Evaluator, target: float, most: int | None = None) -> int | None:
+def smallest(
+    choice: Choice, scores: Floats, evaluator: Evaluator, target: float, most: int | None = None
+) -> int | None:
     """The smallest number of units found whose pruned circuit is as faithful as asked; ``None`` if none is.
 
     Sizes are tried on a geometric grid, then on ever finer ones below the smallest that sufficed. Faithfulness need not

@@ -85,20 +85,26 @@ class CircuitDiscoveryConfig(AnalysisConfig):
         None, ge=1, description="how many to choose; if omitted, as few as reach the faithfulness asked for"
     )
     faithfulness: float = Field(
-        0.9, gt=0, lt=1,
+        0.9,
+        gt=0,
+        lt=1,
         description="faithfulness of the smallest circuit: with absolute, as near to 1 as this; "
         "otherwise at least this",
     )
     threshold: float = Field(
         0.01, gt=0, description="for threshold: least score; for acdc: least damage (nats, or share of the difference)"
     )
-    order: Order = Field(Order.NORMAL, description="for acdc: order of edges into one receiver; the circuit depends on it")
+    order: Order = Field(
+        Order.NORMAL, description="for acdc: order of edges into one receiver; the circuit depends on it"
+    )
     damage: Damage = Field(Damage.TASK, description="for acdc: kl (divergence of predictions) or task (the metric)")
     sizes: tuple[float, ...] = Field(
         MIB_SIZES, min_length=2, description="shares of all edges, or nodes, at which faithfulness is measured"
     )
     verify: int = Field(48, ge=0, description="strongest edges whose exact effect is computed")
-    sample: int = Field(48, ge=2, description="edges drawn at random from the others, whose exact effect is computed too")
+    sample: int = Field(
+        48, ge=2, description="edges drawn at random from the others, whose exact effect is computed too"
+    )
     rerank: bool = Field(False, description="rank the verified edges by their exact effects, before all others")
     random_circuits: int = Field(5, ge=2, description="random circuits at each size, the control")
     resamples: int = Field(200, ge=20, description="times that the choice is repeated on resampled pairs")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
@@ -67,8 +66,8 @@ class Contrast:
         projections = Projections.of(bench.model)
         clean = bench.clean_logits()
         key = bench.key(clean)
-        metrics = [bench.graded(logits, key) for logits in (clean, bench.corrupted_logits())]
-        found = cls(bench, EdgeGrid(bench.model.shape), projections, key, *metrics, budget)
+        before, after = (bench.graded(logits, key) for logits in (clean, bench.corrupted_logits()))
+        found = cls(bench, EdgeGrid(bench.model.shape), projections, key, before, after, budget)
         mean_share(found.whole, found.whole)
         return found
 

@@ -62,11 +62,10 @@ class Evaluator:
     @property
     def whole(self) -> Floats:
         """What the whole model has beyond the empty circuit, ``[pair]``, in the metric's unit."""
-        return self.full - self.empty
+        found: Floats = self.full - self.empty
+        return found
 
-    def graded(
-        self, circuits: Sequence[Mask], description: str | None = None, metric: Metric | None = None
-    ) -> Floats:
+    def graded(self, circuits: Sequence[Mask], description: str | None = None, metric: Metric | None = None) -> Floats:
         """The metric of each pair under each circuit, ``[circuit, pair]``.
 
         Parameters
@@ -140,4 +139,3 @@ class Evaluator:
                 means[rows] = contrast.written(corrupted.select(rows)).mean(0).to(means)
             return means.to(corrupted.tokens.device)
         return torch.zeros(1, len(grid.senders), 1, grid.shape.d_model, device=corrupted.tokens.device)
-

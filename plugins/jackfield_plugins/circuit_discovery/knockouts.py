@@ -75,7 +75,8 @@ class Knockouts:
     @property
     def need(self) -> Floats:
         """What the circuit loses without each node, ``[node, pair]``, in the metric's unit."""
-        return self.circuit[0] - self.further[0]
+        found: Floats = self.circuit[0] - self.further[0]
+        return found
 
     def most_needed(self, whole: Floats) -> Floats:
         """The largest change, over all sets, that knocking out each node makes: minimality, ``[node]``, a share."""

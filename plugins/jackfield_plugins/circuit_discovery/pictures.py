@@ -76,15 +76,16 @@ def faithfulness(result: CircuitDiscoveryResult) -> Figure:
     where = np.maximum(data["surviving"].values, 0.5) / total
     axes.axhline(1, color="black", linewidth=0.4, linestyle=":")
     axes.axhline(0, color="black", linewidth=0.4)
-    ends = (data[f"faithfulness{end}"].values for end in ("", "_low", "_high"))
-    band(axes, where.tolist(), *ends, "strongest edges", _HELPS)
+    middle, low, high = (data[f"faithfulness{end}"].values for end in ("", "_low", "_high"))
+    band(axes, where.tolist(), middle, low, high, "strongest edges", _HELPS)
     chance = data["random_faithfulness"].values
     band(axes, where.tolist(), chance.mean(1), chance.min(1), chance.max(1), "random circuits of that size", _CHANCE)
     if result.edges:
         chosen = data.sel(set="circuit")
-        middle = float(chosen["set_faithfulness"])
-        spread = [[middle - float(chosen["set_faithfulness_low"])], [float(chosen["set_faithfulness_high"]) - middle]]
-        axes.errorbar([len(result.edges) / total], [middle], spread, fmt="*", markersize=12, color=_HINDERS, label="chosen")
+        kept, least, most = (float(chosen[f"set_faithfulness{end}"]) for end in ("", "_low", "_high"))
+        place = [len(result.edges) / total]
+        spread = [[kept - least], [most - kept]]
+        axes.errorbar(place, [kept], spread, fmt="*", markersize=12, color=_HINDERS, label="chosen")
     axes.set_xscale("log")
     axes.set_xlabel(f"edges left after pruning, share of {total}")
     axes.set_ylabel("faithfulness on held-out pairs")

@@ -40,12 +40,12 @@ class CircuitDiscoveryResult(AnalysisResult):
     """A circuit, and what speaks for it and against it.
 
     ``data`` holds, for each ``edge``, the ``effect`` on the judging half (the estimated share of the difference that is
-    lost when the edge is corrupted) with interval, control, p- and q-value; the ``ranking`` it was chosen by; whether it
-    was ``chosen`` and is in the ``circuit``, which leaves out what leads nowhere; how often it was chosen again
+    lost when the edge is corrupted) with interval, control, p- and q-value; the ``ranking`` it was chosen by; whether
+    it was ``chosen`` and is in the ``circuit``, which leaves out what leads nowhere; how often it was chosen again
     (``inclusion``); and, for verified edges, the ``exact`` effect.
 
     By ``size``: ``faithfulness`` with interval, edges ``asked`` for and ``surviving``, ``random_faithfulness``. By
-    ``area`` and ``axis``: CPR and CMD. By ``set``: faithfulness of the circuit, of its complement and of random ones. By
+    ``area`` and ``axis``: CPR and CMD. By ``set``: faithfulness of the circuit, its complement and random ones. By
     ``node``: what the circuit loses without it (``need``) and the most that it ever matters (``most_needed``). By
     ``knockout``: circuit and model ``without`` some nodes. By ``rival``: other circuits as faithful; ``core`` edges are
     in all of them, ``union`` edges in any.
@@ -127,8 +127,8 @@ class CircuitDiscoveryResult(AnalysisResult):
         if circuit:
             yield (
                 f"The circuit has {circuit} of {total} edges ({circuit / total:.1%}) and keeps "
-                f"{sets[SETS[0]]} of the model's metric on the pairs that it was not chosen on; as many random edges that "
-                f"lead to the logits keep {sets[SETS[2]]}, scattered ones {sets[SETS[3]]} (ablation: "
+                f"{sets[SETS[0]]} of the model's metric on the pairs that it was not chosen on; as many random edges "
+                f"that lead to the logits keep {sets[SETS[2]]}, scattered ones {sets[SETS[3]]} (ablation: "
                 f"{config['ablation']}). Chosen: {self.selection}; {chosen - circuit} of the chosen led nowhere."
             )
         else:
@@ -152,7 +152,10 @@ class CircuitDiscoveryResult(AnalysisResult):
             for axis in data["axis"].values
         )
         rank = "absolute" if config["absolute"] else "signed"
-        yield f"Over sizes of {config['sizes'][0]:g} to {config['sizes'][-1]:g}: {cpr}; {rank} scores, {config['ablation']}."
+        yield (
+            f"Over sizes of {config['sizes'][0]:g} to {config['sizes'][-1]:g}: {cpr}; {rank} scores, "
+            f"{config['ablation']}."
+        )
 
     def _sureness(self) -> Iterator[str]:
         data = self.data
@@ -166,8 +169,8 @@ class CircuitDiscoveryResult(AnalysisResult):
         if data.sizes["rival"]:
             yield (
                 f"{data.sizes['rival']} other circuits are as faithful on the pairs they were searched on; they share "
-                f"{float(data['rival_overlap'].min()):.0%} to {float(data['rival_overlap'].max()):.0%} of edges with this "
-                f"one (Jaccard) and keep {float(data['rival_faithfulness'].min()):.0%} to "
+                f"{float(data['rival_overlap'].min()):.0%} to {float(data['rival_overlap'].max()):.0%} of edges with "
+                f"this one (Jaccard) and keep {float(data['rival_faithfulness'].min()):.0%} to "
                 f"{float(data['rival_faithfulness'].max()):.0%} on the others. {int(data['core'].sum())} edges are in "
                 f"all of them, {int(data['union'].sum())} in any."
             )
@@ -192,11 +195,11 @@ class CircuitDiscoveryResult(AnalysisResult):
         return (
             f"Verified exactly: the {int(top.sum())} strongest edges and {int(data['sampled'].sum())} drawn from the "
             f"{int(data['unverified'])} others;{agreed} {float(data['missed']):.0%} of the sample (at most "
-            f"{float(data['missed_at_most']):.0%}, one-sided 95 %) carry as much as the circuit's weakest verified edge."
+            f"{float(data['missed_at_most']):.0%}, one-sided 95 %) carry as much as the circuit's weakest verified one."
         )
 
     def _share(self, name: str, **place: str) -> str:
-        data = self.data.sel(**place)
+        data = self.data.sel(place)
         low, high = (float(data[f"{name}_{end}"]) for end in ("low", "high"))
         return f"{float(data[name]):.0%} [{low:.0%}, {high:.0%}]"
 
@@ -213,8 +216,8 @@ class CircuitDiscoveryResult(AnalysisResult):
     def to_circuit(self) -> Circuit:
         """The circuit's edges and all that were verified, with what is claimed of each.
 
-        Keys and values of grouped queries are one input of all heads of the group: such an edge is written once for each
-        of these heads.
+        Keys and values of grouped queries are one input of all heads of the group: such an edge is written once for
+        each of these heads.
         """
         data = self.data.isel(edge=self._told)
         exact = data.drop_vars(COMPARED).rename({new: old for old, new in _EXACT.items()})
@@ -226,8 +229,8 @@ class CircuitDiscoveryResult(AnalysisResult):
             method = f"noising, {self.provenance.config['ablation']}, single edge"
             for place, claim in zip(verified, self._evidence(exact.isel(edge=verified), method), strict=True):
                 claims[place].append(claim)
-        for place, claim in enumerate(self._inclusion(data)):
-            claims[place].append(claim)
+        for found, claim in zip(claims, self._inclusion(data), strict=True):
+            found.append(claim)
         edges = [
             Edge.parse(name, found)
             for edge, found in zip(data["edge"].values.tolist(), claims, strict=True)

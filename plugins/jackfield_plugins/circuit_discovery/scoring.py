@@ -29,8 +29,8 @@ def scored(contrast: Contrast, config: CircuitDiscoveryConfig) -> EdgeScores:
     if unknown or not scores.values.any():
         what = f"{unknown} edge scores are infinite or not numbers" if unknown else "no edge scores anything"
         raise UndefinedMetricError(
-            f"{what} by {config.scorer.label} with metric {contrast.bench.metric.name!r}; choose another metric, such as "
-            "logit_difference, or another scorer"
+            f"{what} by {config.scorer.label} with metric {contrast.bench.metric.name!r}; choose another metric, such "
+            "as logit_difference, or another scorer"
         )
     return scores
 

@@ -90,8 +90,8 @@ class Search:
         """Score, verify and choose; errors are those of ``CircuitDiscovery.run``."""
         if len(bench.pairs) < _LEAST_PAIRS:
             raise TaskError(
-                f"a circuit is chosen on one half of the pairs and judged on the other: {len(bench.pairs)} pairs are too "
-                f"few, {_LEAST_PAIRS} are the least"
+                f"a circuit is chosen on one half of the pairs and judged on the other: {len(bench.pairs)} pairs are "
+                f"too few, {_LEAST_PAIRS} are the least"
             )
         contrast = Contrast.prepare(bench, config.memory * 2**20)
         choice = Choice(contrast.grid, config)
@@ -103,9 +103,7 @@ class Search:
             for part in [contrast.select(rows)]
         )
         ranking = choosing.shares
-        verified = Verified.of(
-            judging.evaluator, ranking, config.verify, config.sample, bench.draw("verified sample")
-        )
+        verified = Verified.of(judging.evaluator, ranking, config.verify, config.sample, bench.draw("verified sample"))
         if config.rerank:
             known = Verified.of(choosing.evaluator, ranking, config.verify, 0, bench.draw("reranking"))
             ranking = known.reranked(ranking, mean_share(known.effects.T, choosing.contrast.whole))

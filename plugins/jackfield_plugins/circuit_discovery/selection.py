@@ -105,15 +105,15 @@ def pruned(grid: EdgeGrid, chosen: Mask) -> Mask:
     """
     rows, columns = grid.cells
     owners = grid.owners
-    kept = chosen.copy()
+    kept = chosen
     while True:
         sends = np.zeros(len(grid.senders), dtype=bool)
         hears = np.zeros(len(grid.receivers), dtype=bool)
         sends[rows[kept]], hears[columns[kept]] = True, True
-        fed = owners[hears].any(0)
+        fed = np.asarray(owners[hears].any(axis=0))
         fed[0] = True
         alive = sends & fed
-        leads = owners[:, alive].any(1)
+        leads = np.asarray(owners[:, alive].any(axis=1))
         leads[-1] = True
         left = kept & alive[rows] & leads[columns]
         if left.sum() == kept.sum():

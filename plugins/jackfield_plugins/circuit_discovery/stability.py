@@ -27,7 +27,7 @@ class Stability:
     Parameters
     ----------
     inclusion, low, high
-        Share of the repetitions whose circuit has the edge, with the Wilson interval for so many repetitions, ``[edge]``.
+        Share of the repetitions whose circuit has the edge, with its Wilson interval, ``[edge]``.
     jaccard
         Overlap of the circuit with that of each repetition.
     """
@@ -38,9 +38,7 @@ class Stability:
     jaccard: Floats
 
     @classmethod
-    def of(
-        cls, circuit: Mask, choose: Callable[[Floats], Mask], draws: Resamples, progress: Progress
-    ) -> Stability:
+    def of(cls, circuit: Mask, choose: Callable[[Floats], Mask], draws: Resamples, progress: Progress) -> Stability:
         """Repeat the choice.
 
         Parameters

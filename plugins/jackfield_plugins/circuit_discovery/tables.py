@@ -115,7 +115,9 @@ def sizes(search: Search) -> Variables:
     rng, config = search.bench.rng("random circuits"), search.config
     raw = [choice.of(search.ranking, choice.counted(size)) for size in config.sizes]
     found = [pruned(grid, mask) for mask in raw]
-    many = [[random_circuit(grid, max(1, int(mask.sum())), rng) for _ in range(config.random_circuits)] for mask in found]
+    many = [
+        [random_circuit(grid, max(1, int(mask.sum())), rng) for _ in range(config.random_circuits)] for mask in found
+    ]
     metrics = judge.graded([*found, *(mask for some in many for mask in some)], "circuits of all sizes")
     gained = metrics - judge.empty
     ours, theirs = gained[: len(found)], gained[len(found) :].reshape(len(found), config.random_circuits, -1)
@@ -170,8 +172,8 @@ def nodes(search: Search) -> tuple[Sequence[str], Variables]:
         empty = np.empty(0)
         names = ("need", "need_low", "need_high", "most_needed")
         return [], {
-            **{name: ("node", empty, _FAITHFUL) for name in names},
-            **{name: ("knockout", empty, _FAITHFUL) for name in ("without", "model_without", "incompleteness")},
+            **dict.fromkeys(names, ("node", empty, _FAITHFUL)),
+            **dict.fromkeys(("without", "model_without", "incompleteness"), ("knockout", empty, _FAITHFUL)),
         }
     found = Knockouts.of(grid, search.circuit, half.evaluator, config.knockouts, search.bench.draw("knockouts"))
     whole, base = half.evaluator.whole, half.evaluator.empty

@@ -24,7 +24,10 @@ def random_bench() -> MakeBench:
     """Makes pairs of random prompts, of three lengths; the answer and the foil of each are any two tokens."""
 
     def make(
-        model: HookedModel, side: PaddingSide = "right", lengths: Sequence[int] = LENGTHS, metric: str = "logit_difference"
+        model: HookedModel,
+        side: PaddingSide = "right",
+        lengths: Sequence[int] = LENGTHS,
+        metric: str = "logit_difference",
     ) -> Bench:
         draw = random.Random(5)
         vocabulary = model.shape.d_vocab

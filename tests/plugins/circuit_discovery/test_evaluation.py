@@ -51,7 +51,9 @@ def test_each_ablation_puts_what_it_says(contrast: Contrast, ablation: Ablation)
     circuit = np.random.default_rng(0).random(contrast.grid.size) < 0.6
     evaluator = Evaluator(contrast, ablation)
     assert len(groups) == 3
-    np.testing.assert_allclose(evaluator.graded([circuit])[0], answered(contrast, wanted, circuit), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        evaluator.graded([circuit])[0], answered(contrast, wanted, circuit), rtol=1e-3, atol=1e-5
+    )
     np.testing.assert_allclose(evaluator.full, contrast.clean_metric, rtol=1e-3, atol=1e-5)
     if ablation is Ablation.RESAMPLE:
         np.testing.assert_allclose(evaluator.empty, contrast.corrupted_metric, rtol=1e-3, atol=1e-5)
@@ -80,25 +82,27 @@ def test_faithfulness_takes_means_first(contrast: Contrast) -> None:
     assert evaluator.faithfulness(half[None]) == pytest.approx([0.5], abs=1e-5)
 
 
-def test_an_interrupted_evaluation_goes_on_where_it_was(gpt2: HookedModel, random_bench: MakeBench, tmp_path: Path) -> None:
+def test_an_interrupted_evaluation_goes_on_where_it_was(
+    gpt2: HookedModel, random_bench: MakeBench, tmp_path: Path
+) -> None:
     bench = random_bench(gpt2)
     draw = np.random.default_rng(1)
     circuits = [draw.random(Contrast.prepare(bench).grid.size) < 0.7 for _ in range(5)]
     whole = Evaluator(Contrast.prepare(bench), Ablation.RESAMPLE).graded(circuits, "circuits")
 
-    class Interrupted(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(_: str, done: int, total: int) -> None:
         if 0 < done < total:
-            raise Interrupted
+            raise StoppedError
 
     def kept(progress: Callable[[str, int, int], None]) -> Evaluator:
         checkpoint = FolderCheckpoint(tmp_path, "same", seconds=0)
         kept_bench = replace(bench, checkpoint=checkpoint, progress=progress)
         return Evaluator(replace(Contrast.prepare(kept_bench), budget=1), Ablation.RESAMPLE)
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(StoppedError):
         kept(stop).graded(circuits, "circuits")
     (file,) = tmp_path.iterdir()
     told: list[int] = []

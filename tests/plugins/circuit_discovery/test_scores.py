@@ -36,7 +36,9 @@ def naive(contrast: Contrast, points: tuple[float, ...]) -> np.ndarray[Any, Any]
     inputs = [Site(kind, layer) for layer in layers for kind in (*HEAD_INPUTS, Kind.MLP_IN)]
     outputs = [Site(kind, layer) for layer in layers for kind in (Kind.HEAD_OUT, Kind.MLP_OUT)]
     start, last = Site(Kind.RESID_PRE, 0), Site(Kind.RESID_POST, grid.shape.n_layers - 1)
-    clean, corrupted = (model.run_with_cache(batch, [start, *outputs]) for batch in (contrast.clean, contrast.corrupted))
+    clean, corrupted = (
+        model.run_with_cache(batch, [start, *outputs]) for batch in (contrast.clean, contrast.corrupted)
+    )
     scores = torch.zeros(len(contrast), grid.size, dtype=torch.float64)
     for point in points:
         way = [put(start, point * clean[start] + (1 - point) * corrupted[start])]
@@ -55,7 +57,11 @@ def naive(contrast: Contrast, points: tuple[float, ...]) -> np.ndarray[Any, Any]
 @pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "gpt_neox"])
 @pytest.mark.parametrize("points", [CLEAN, Rule.MIDPOINT.points(2)], ids=["EAP", "EAP-IG"])
 def test_scores_are_those_of_copies_of_the_stream(
-    tiny_models: dict[str, HookedModel], random_bench: MakeBench, name: str, side: PaddingSide, points: tuple[float, ...]
+    tiny_models: dict[str, HookedModel],
+    random_bench: MakeBench,
+    name: str,
+    side: PaddingSide,
+    points: tuple[float, ...],
 ) -> None:
     contrast = Contrast.prepare(random_bench(tiny_models[name], side, (6, 4)))
     found, wanted = gradient_scores(contrast, points).values, naive(contrast, points)

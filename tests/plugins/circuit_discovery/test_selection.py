@@ -53,7 +53,9 @@ def test_pruning_keeps_what_lies_on_a_way(grid: EdgeGrid, seed: int, share: floa
 
 
 @given(grids, seeds, st.booleans(), st.data())
-def test_strongest_are_those_that_no_other_beats(grid: EdgeGrid, seed: int, absolute: bool, data: st.DataObject) -> None:
+def test_strongest_are_those_that_no_other_beats(
+    grid: EdgeGrid, seed: int, absolute: bool, data: st.DataObject
+) -> None:
     scores = np.random.default_rng(seed).normal(size=grid.size)
     count = data.draw(st.integers(1, grid.size))
     chosen = strongest(scores, count, absolute=absolute)

@@ -91,7 +91,7 @@ def slopes(contrast: Contrast, run: GradientRun, points: int = 1) -> Iterator[Sl
     grid = contrast.grid
 
     def mean(values: Tensor) -> Tensor:
-        return values.unflatten(1, (points, -1)).mean(1) if points > 1 else values
+        return values.reshape(len(values), points, -1, *values.shape[2:]).mean(1) if points > 1 else values
 
     for layer in range(grid.shape.n_layers):
         if Site(Kind.Q, layer) in run.gradients:
