@@ -180,12 +180,17 @@ class Projections:
 def _heads(block: Any) -> _Heads:
     attention = block.attn
     return _Heads(
-        block.ln1,
+        _plain(block.ln1),
         {kind: getattr(attention, f"W_{letter}").detach() for kind, letter in _READ.items()},
         {kind: _detached(getattr(attention, f"b_{letter}")) for kind, letter in _READ.items()},
         attention.W_O.detach(),
-        getattr(block, "ln1_post", None),
+        _plain(getattr(block, "ln1_post", None)),
     )
+
+
+def _plain(norm: Any) -> Any:
+    """The wrapped model's own norm, which is computed faster than with hooks around every step of it."""
+    return getattr(norm, "original_component", norm)
 
 
 def _detached(bias: Tensor | None) -> Tensor | None:
