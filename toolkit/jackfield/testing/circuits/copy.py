@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from jackfield.builtins.template import Template
@@ -23,7 +24,7 @@ VOCABULARY = [*FRUITS, *MARKED, "we", "saw", "and", "then", "so", "say"]
 
 
 class Copy(Task):
-    """Two fruits, one of them marked; the corrupted prompt marks the other one, or another fruit in its place."""
+    """Two fruits, one of them marked; in turn, the corrupted prompt marks the other one or another one instead."""
 
     name = "known_copy"
     description = "whether the model says the word that bears a mark"
@@ -32,13 +33,14 @@ class Copy(Task):
     def pair_maker(self, words: Words) -> PairMaker:
         words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("we saw {FIRST} and then {SECOND} so say")
+        moves = cycle([True, False])
 
         def make(draw: random.Random) -> PromptPair:
             answer, beside, new = draw.sample(FRUITS, 3)
             places = draw.sample(["FIRST", "SECOND"], 2)
             marked, plain = places
             blanks = {marked: f"{answer}!", plain: beside}
-            if draw.random() < 0.5:
+            if next(moves):
                 return template.pair(blanks, {marked: answer, plain: f"{beside}!"}, [answer], [beside])
             return template.pair(blanks, {marked: f"{new}!"}, [answer], [new])
 
