@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from jackfield.builtins.template import Template
 from jackfield.tasks import PairMaker, Task, Words
@@ -29,20 +29,23 @@ class Copy(Task):
     name = "known_copy"
     description = "whether the model says the word that bears a mark"
     positions = ("FIRST", "SECOND")
+    corruptions: ClassVar[tuple[str, ...]] = ("mark", "fruit")
+    """What is changed, pair by pair in turn: where the mark is, which fruit bears it, or both."""
 
     def pair_maker(self, words: Words) -> PairMaker:
         words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("we saw {FIRST} and then {SECOND} so say")
-        moves = cycle([True, False])
+        turn = cycle(self.corruptions)
 
         def make(draw: random.Random) -> PromptPair:
             answer, beside, new = draw.sample(FRUITS, 3)
-            places = draw.sample(["FIRST", "SECOND"], 2)
-            marked, plain = places
-            blanks = {marked: f"{answer}!", plain: beside}
-            if next(moves):
-                return template.pair(blanks, {marked: answer, plain: f"{beside}!"}, [answer], [beside])
-            return template.pair(blanks, {marked: f"{new}!"}, [answer], [new])
+            marked, plain = draw.sample(["FIRST", "SECOND"], 2)
+            change, foil = {
+                "mark": ({marked: answer, plain: f"{beside}!"}, beside),
+                "fruit": ({marked: f"{new}!"}, new),
+                "both": ({marked: new, plain: f"{beside}!"}, beside),
+            }[next(turn)]
+            return template.pair({marked: f"{answer}!", plain: beside}, change, [answer], [foil])
 
         return make
 
