@@ -27,7 +27,7 @@ class Noised:
     """A known circuit's clean prompts, into which what senders write in the corrupted ones can be patched."""
 
     def __init__(self, known: KnownCircuit) -> None:
-        self.known, self.bench = known, known.bench(pairs=24)
+        self.known, self.bench = known, known.bench(pairs=12)
         self.shape, self.clean = known.model.shape, self.bench.pairs.clean
         nodes = senders(self.shape)
         source = known.model.run_with_cache(self.bench.pairs.corrupted, read_sites(nodes)).activations
@@ -83,7 +83,7 @@ def test_decoys_are_no_fewer_than_the_heads_of_the_circuit_and_differ_between_th
 
 
 def test_the_model_is_right_on_every_pair_with_a_clear_margin(noised: Noised) -> None:
-    assert len(noised.bench.pairs) == noised.bench.pairs.drawn == 24
+    assert len(noised.bench.pairs) == noised.bench.pairs.drawn == 12
     assert noised.own.min() > 5
     assert noised.other.max() < -5
 

@@ -65,11 +65,12 @@ class Builder:
         example: str,
         layers: int,
         heads: int = 4,
-        groups: int = 4,
+        groups: int | None = None,
         n_ctx: int = 16,
     ) -> None:
         self.stream = stream
         self._tokens = _tokens(words, example.split())
+        groups = groups or heads
         self._heads_per_group = heads // groups
         self._given: set[tuple[int, int]] = set()
         generator = torch.Generator().manual_seed(0)
@@ -80,10 +81,8 @@ class Builder:
         d_model, waste = stream.d_model, stream.waste
         d_head = d_model // heads
         self._scale = math.sqrt(_SHARPNESS * math.sqrt(d_head))
-        self._query, self._out = (
-            random(layers, heads, d_head, d_model),
-            random(layers, heads, d_head, len(waste)) @ waste,
-        )
+        self._query = random(layers, heads, d_head, d_model)
+        self._out = random(layers, heads, d_head, len(waste)) @ waste
         self._key, self._value = random(2, layers, groups, d_head, d_model)
         self._reads = [*random(layers, _DECOY_NEURONS, d_model)]
         self._writes = [*(random(layers, _DECOY_NEURONS, len(waste)) @ waste)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from jackfield.builtins.template import Template
@@ -24,7 +25,7 @@ VOCABULARY = [*LIT, *DARK, *OPEN, *SHUT, *DAYS, "lamp", "door", "so", "enter", "
 
 
 class Conjunction(Task):
-    """Two conditions, of which one fails in one of the two prompts; that may be the clean or the corrupted one."""
+    """Two conditions, of which each in turn fails in one prompt of a pair, the clean or the corrupted one."""
 
     name = "known_and"
     description = "whether the model says yes exactly if both conditions hold"
@@ -33,11 +34,12 @@ class Conjunction(Task):
     def pair_maker(self, words: Words) -> PairMaker:
         words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("{day} lamp {LAMP} door {DOOR} so enter")
+        failing = cycle([("LAMP", DARK), ("DOOR", SHUT)])
 
         def make(draw: random.Random) -> PromptPair:
             blanks = {"day": draw.choice(DAYS), "LAMP": draw.choice(LIT), "DOOR": draw.choice(OPEN)}
-            name, failing = draw.choice([("LAMP", DARK), ("DOOR", SHUT)])
-            failed = {name: draw.choice(failing)}
+            name, states = next(failing)
+            failed = {name: draw.choice(states)}
             if draw.random() < 0.5:
                 return template.pair(blanks, failed, ["yes"], ["no"])
             return template.pair({**blanks, **failed}, {name: blanks[name]}, ["no"], ["yes"])

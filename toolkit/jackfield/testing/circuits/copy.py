@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from itertools import cycle
+from typing import TYPE_CHECKING, ClassVar
 
 from jackfield.builtins.template import Template
 from jackfield.tasks import PairMaker, Task, Words
@@ -23,24 +24,28 @@ VOCABULARY = [*FRUITS, *MARKED, "we", "saw", "and", "then", "so", "say"]
 
 
 class Copy(Task):
-    """Two fruits, one of them marked; the corrupted prompt marks the other one, or another fruit in its place."""
+    """Two fruits, one of them marked; in turn, the corrupted prompt marks the other one or another one instead."""
 
     name = "known_copy"
     description = "whether the model says the word that bears a mark"
     positions = ("FIRST", "SECOND")
+    corruptions: ClassVar[tuple[str, ...]] = ("mark", "fruit")
+    """What is changed, pair by pair in turn: where the mark is, which fruit bears it, or both."""
 
     def pair_maker(self, words: Words) -> PairMaker:
         words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("we saw {FIRST} and then {SECOND} so say")
+        turn = cycle(self.corruptions)
 
         def make(draw: random.Random) -> PromptPair:
             answer, beside, new = draw.sample(FRUITS, 3)
-            places = draw.sample(["FIRST", "SECOND"], 2)
-            marked, plain = places
-            blanks = {marked: f"{answer}!", plain: beside}
-            if draw.random() < 0.5:
-                return template.pair(blanks, {marked: answer, plain: f"{beside}!"}, [answer], [beside])
-            return template.pair(blanks, {marked: f"{new}!"}, [answer], [new])
+            marked, plain = draw.sample(["FIRST", "SECOND"], 2)
+            change, foil = {
+                "mark": ({marked: answer, plain: f"{beside}!"}, beside),
+                "fruit": ({marked: f"{new}!"}, new),
+                "both": ({marked: new, plain: f"{beside}!"}, beside),
+            }[next(turn)]
+            return template.pair({marked: f"{answer}!", plain: beside}, change, [answer], [foil])
 
         return make
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import product
+from itertools import cycle, product
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,7 +32,7 @@ VOCABULARY = [*COLOURS, *THINGS, *SIGNALS.values(), *PLACES, "show", "a", "hence
 
 
 class Signals(Task):
-    """A signal of a colour and a thing; the corrupted prompt has another colour or another thing."""
+    """A signal of a colour and a thing; the corrupted prompt has another colour or thing, in turn."""
 
     name = "known_grouped"
     description = "whether the model says what a signal of two parts means"
@@ -41,11 +41,13 @@ class Signals(Task):
     def pair_maker(self, words: Words) -> PairMaker:
         words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("{w0} show a {COLOUR} {THING} {w1} hence say")
+        changed = cycle([("COLOUR", COLOURS), ("THING", THINGS)])
 
         def make(draw: random.Random) -> PromptPair:
-            (colour, other_colour), (thing, other_thing) = draw.sample(COLOURS, 2), draw.sample(THINGS, 2)
-            blanks = {"COLOUR": colour, "THING": thing, "w0": draw.choice(PLACES), "w1": draw.choice(PLACES)}
-            change = draw.choice([{"COLOUR": other_colour}, {"THING": other_thing}])
+            blanks = {"COLOUR": draw.choice(COLOURS), "THING": draw.choice(THINGS)}
+            blanks |= {"w0": draw.choice(PLACES), "w1": draw.choice(PLACES)}
+            name, kind = next(changed)
+            change = {name: draw.choice([word for word in kind if word != blanks[name]])}
             answer, foil = (SIGNALS[said["COLOUR"], said["THING"]] for said in (blanks, {**blanks, **change}))
             return template.pair(blanks, change, [answer], [foil])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from jackfield.builtins.template import Template
@@ -22,10 +23,10 @@ LONGEST = 12
 
 
 class Induction(Task):
-    """A list of words, one of which comes again; the corrupted prompt changes any of the three words that matter.
+    """A list of words, one of which comes again; the corrupted prompt changes the words that matter.
 
-    It asks for another word, has another word after the one that is asked for, or exchanges the latter for another
-    word of the list.
+    In turn, it asks for another word, has another word after the one that is asked for, or exchanges that one and
+    another word of the list.
     """
 
     name = "known_induction"
@@ -35,6 +36,7 @@ class Induction(Task):
     def pair_maker(self, words: Words) -> PairMaker:
         words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("{w0} {PREVIOUS} {TARGET} {RIVAL} {RIVAL_TARGET} {w1} {ASKED}")
+        turn = cycle(range(3))
 
         def make(draw: random.Random) -> PromptPair:
             previous, target, rival, rival_target, new, *rest = draw.sample(VOCABULARY, 7)
@@ -42,13 +44,11 @@ class Induction(Task):
                 "PREVIOUS": previous, "TARGET": target, "RIVAL": rival, "RIVAL_TARGET": rival_target,
                 "ASKED": previous, "w0": rest[0], "w1": rest[1],
             }  # fmt: skip
-            change, foil = draw.choice(
-                [
-                    ({"ASKED": rival}, rival_target),
-                    ({"TARGET": new}, new),
-                    ({"PREVIOUS": rival, "RIVAL": previous}, rival_target),
-                ]
-            )
+            change, foil = (
+                ({"ASKED": rival}, rival_target),
+                ({"TARGET": new}, new),
+                ({"PREVIOUS": rival, "RIVAL": previous}, rival_target),
+            )[next(turn)]
             return template.pair(blanks, change, [target], [foil])
 
         return make

@@ -12,9 +12,13 @@ __all__ = ["build"]
 
 
 class SuppressedCopy(Copy):
-    """What ``known_copy`` asks for, of a model that is less sure of it."""
+    """Two fruits, one of them marked; the corrupted prompt marks the other one, and has a new one beside it.
+
+    So every edge matters to every pair, and no smaller circuit does as well, not even on average.
+    """
 
     name = "known_suppression"
+    corruptions = ("both",)
 
 
 def build() -> KnownCircuit:
@@ -40,7 +44,7 @@ def build() -> KnownCircuit:
         builder.hook("known-suppression", gpt2),
         SuppressedCopy(),
         frozenset(
-            "input->a0.h1<k> input->a0.h1<v> a0.h1->a1.h3<q> input->a1.h3<k> input->a1.h3<v> a0.h1->logits "
-            "a1.h3->logits".split()
+            "input->a0.h1<k> input->a0.h1<v> a0.h1->logits "
+            "a0.h1->a1.h3<q> input->a1.h3<k> input->a1.h3<v> a1.h3->logits".split()
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from jackfield.builtins.template import Template
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-RELATIONS = ("mother", "friend")
+RELATIONS = "mother friend".split()
 PERSONS = "ada ben cleo dan".split()
 CITIES = "rome oslo lima cairo".split()
 MEANT = {(relation, person): f"{relation} of {person}" for relation in RELATIONS for person in PERSONS}
@@ -31,7 +32,7 @@ VOCABULARY = [*RELATIONS, *PERSONS, *CITIES, *DAYS, "the", "of", "lives", "in"]
 
 
 class TwoStepLookup(Task):
-    """A person named by a relation to another; the corrupted prompt names another relation or another person."""
+    """A person named by a relation to another; the corrupted prompt names another relation or person, in turn."""
 
     name = "known_two_step_lookup"
     description = "whether the model knows where somebody lives who is not named"
@@ -40,14 +41,13 @@ class TwoStepLookup(Task):
     def pair_maker(self, words: Words) -> PairMaker:
         words.single(VOCABULARY, at_least=len(VOCABULARY))
         template = Template("{day} the {RELATION} of {PERSON} lives {again} in")
+        changed = cycle([("RELATION", RELATIONS), ("PERSON", PERSONS)])
 
         def make(draw: random.Random) -> PromptPair:
-            relation, other_relation = draw.sample(RELATIONS, 2)
-            person, other_person = draw.sample(PERSONS, 2)
-            blanks = {
-                "RELATION": relation, "PERSON": person, "day": draw.choice(DAYS), "again": draw.choice(DAYS),
-            }  # fmt: skip
-            change = draw.choice([{"RELATION": other_relation}, {"PERSON": other_person}])
+            blanks = {"RELATION": draw.choice(RELATIONS), "PERSON": draw.choice(PERSONS)}
+            blanks |= {"day": draw.choice(DAYS), "again": draw.choice(DAYS)}
+            name, kind = next(changed)
+            change = {name: draw.choice([word for word in kind if word != blanks[name]])}
             answer, foil = (HOME[MEANT[said["RELATION"], said["PERSON"]]] for said in (blanks, {**blanks, **change}))
             return template.pair(blanks, change, [answer], [foil])
 
