@@ -105,7 +105,7 @@ def smallest(
 ) -> int | None:
     """The smallest number of units found whose pruned circuit is as faithful as asked; ``None`` if none is.
 
-    Sizes are tried on a geometric grid, then on ever finer ones below the smallest that sufficed. Faithfulness need not
+    Sizes are tried on a geometric grid, then on ever finer ones where circuits first do so well. Faithfulness need not
     grow with size, so a smaller circuit may exist between sizes that were not tried.
 
     Parameters
@@ -119,19 +119,21 @@ def smallest(
     most
         The largest size to try; all units unless told.
     """
-    low, high, found = 0, most or choice.units, None
+    low, high = 1, most or choice.units
+    tried: dict[int, bool] = {}
     for _ in range(_ROUNDS):
-        counts = _spread(low + 1, high)
-        circuits = [pruned(choice.grid, choice.of(scores, count)) for count in counts]
-        reached = choice.suffices(evaluator.faithfulness(evaluator.graded(circuits)), target)
-        if not reached.any():
-            return found
-        first = int(reached.argmax())
-        found = counts[first]
-        low, high = (counts[first - 1] if first else low), found - 1
-        if low >= high:
+        counts = [count for count in _spread(low, high) if count not in tried]
+        if not counts:
             break
-    return found
+        circuits = [pruned(choice.grid, choice.of(scores, count)) for count in counts]
+        reached = evaluator.faithfulness(evaluator.graded(circuits))
+        tried |= dict(zip(counts, choice.suffices(reached, target).tolist(), strict=True))
+        well = np.flatnonzero(reached >= target)
+        if not len(well):
+            break
+        first = int(well[0])
+        low, high = (counts[first - 1] if first else low), counts[first]
+    return min((count for count, enough in tried.items() if enough), default=None)
 
 
 def _spread(low: int, high: int) -> Sequence[int]:

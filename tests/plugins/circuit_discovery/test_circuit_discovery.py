@@ -15,6 +15,7 @@ from jackfield.bench import Bench
 from jackfield.errors import ConfigError, JackfieldError, SiteError, TaskError, UndefinedMetricError
 from jackfield.hooked_model import HookedModel
 from jackfield.registry import Registry
+from jackfield.testing import known_circuits
 from jackfield_circuits import from_graphml, to_graphml
 from jackfield_plugins.circuit_discovery.analysis import CircuitDiscovery
 from jackfield_plugins.circuit_discovery.result import SETS, CircuitDiscoveryResult
@@ -22,7 +23,15 @@ from jackfield_plugins.circuit_discovery.scorers import gradient
 from jackfield_plugins.circuit_discovery.scorers.gradient import EdgeScores
 
 MakeBench = Callable[..., Bench]
-QUICK = {"resamples": 20, "knockouts": 0, "rivals": 0, "random_circuits": 2, "verify": 8, "sample": 8, "sizes": [0.01, 0.1]}
+QUICK = {
+    "resamples": 20,
+    "knockouts": 0,
+    "rivals": 0,
+    "random_circuits": 2,
+    "verify": 8,
+    "sample": 8,
+    "sizes": [0.01, 0.1],
+}
 
 
 def discover(bench: Bench, **settings: Any) -> CircuitDiscoveryResult:
@@ -31,7 +40,7 @@ def discover(bench: Bench, **settings: Any) -> CircuitDiscoveryResult:
 
 @pytest.fixture(scope="module")
 def found(ioi: Bench) -> CircuitDiscoveryResult:
-    return discover(ioi, knockouts=1, resamples=50)
+    return discover(ioi, knockouts=1, resamples=50, random_circuits=3, faithfulness=0.95)
 
 
 def kept(result: CircuitDiscoveryResult, which: str, end: str = "") -> float:
@@ -63,16 +72,17 @@ def test_estimates_of_the_strongest_edges_are_near_their_exact_effects(found: Ci
     assert verified.sum() == 96
     assert np.corrcoef(data["effect"].values[verified], data["exact"].values[verified])[0, 1] > 0.95
     assert abs(float(data["completeness"]) - 1) < 0.05
-    assert 0 <= float(data["missed"]) <= float(data["missed_at_most"]) < 0.1
+    assert 0 <= float(data["missed"]) <= float(data["missed_at_most"]) < 0.2
 
 
 def test_the_choice_is_held_to_chance_and_to_its_repetition(found: CircuitDiscoveryResult) -> None:
     data = found.data
     inside = data["circuit"].values
-    assert data["inclusion"].values[inside].mean() > 0.8 > 0.1 > data["inclusion"].values[~inside].mean()
+    assert data["inclusion"].values[inside].mean() > 0.8
+    assert data["inclusion"].values[~inside].mean() < 0.1
     assert (data["inclusion_low"] <= data["inclusion"]).all()
     assert (data["inclusion"] <= data["inclusion_high"]).all()
-    assert 0.5 < float(data["jaccard"].mean()) <= 1
+    assert 0.5 < float(data["jaccard"].mean()) < 1
     assert data["faithfulness"].values[-1] == pytest.approx(1, abs=1e-4)
     assert data["random_faithfulness"].values[-1] == pytest.approx(1, abs=1e-4)
     assert (data["surviving"] <= data["asked"]).all()
@@ -82,13 +92,16 @@ def test_the_choice_is_held_to_chance_and_to_its_repetition(found: CircuitDiscov
 def test_the_result_tells_what_it_found(found: CircuitDiscoveryResult) -> None:
     text = " ".join(found.summary())
     assert f"The circuit has {len(found.edges)} of 3628 edges" in text
-    for part in ("held", "completeness gap", "Verified exactly", "CPR", "absolute scores, resample", "Most needed"):
-        assert part in text or part == "held"
+    for part in ("completeness gap", "Verified exactly", "CPR", "absolute scores, resample", "Most needed"):
+        assert part in text
     frame = found.to_frame()
     assert frame["circuit"].head(len(found.edges)).all()
-    assert set(found.plot()) == {
-        "The circuit, layer by layer", "Faithfulness by size", "Stability of the choice", "Estimated against exact effect",
-    }  # fmt: skip
+    assert list(found.plot()) == [
+        "The circuit, layer by layer",
+        "Faithfulness by size",
+        "Stability of the choice",
+        "Estimated against exact effect",
+    ]
 
 
 def test_the_circuit_goes_into_the_graph_with_its_evidence(found: CircuitDiscoveryResult) -> None:
@@ -112,19 +125,26 @@ def test_results_survive_the_disk(found: CircuitDiscoveryResult, tmp_path: Path)
     assert again.to_circuit() == found.to_circuit()
 
 
-def test_the_same_seed_gives_the_same_result(ioi: Bench) -> None:
-    assert discover(ioi, **QUICK).data.identical(discover(ioi, **QUICK).data)
-    assert not discover(replace(ioi, seed=4), **QUICK).data.identical(discover(ioi, **QUICK).data)
+@pytest.fixture(scope="module")
+def known() -> Bench:
+    """A small model that is quick to search."""
+    return known_circuits()["induction"]().bench(12)
 
 
-def test_progress_begins_and_ends(ioi: Bench) -> None:
+def test_the_same_seed_gives_the_same_result(known: Bench) -> None:
+    assert discover(known, **QUICK).data.identical(discover(known, **QUICK).data)
+    assert not discover(replace(known, seed=4), **QUICK).data.identical(discover(known, **QUICK).data)
+
+
+def test_progress_begins_and_ends(known: Bench) -> None:
     told: list[tuple[str, int, int]] = []
-    discover(replace(ioi, progress=lambda *said: told.append(said)), **QUICK)
-    for name in {said[0] for said in told}:
+    discover(replace(known, progress=lambda *said: told.append(said)), **QUICK | {"knockouts": 1, "rivals": 1})
+    names = {said[0] for said in told}
+    assert {"scoring edges", "verifying", "knocking out nodes", "resampling the choice"} <= names
+    for name in names:
         steps = [(done, total) for said, done, total in told if said == name]
         assert steps[0][0] == 0
         assert steps[-1][0] == steps[-1][1]
-        assert len(set(steps)) == len(steps)
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -173,6 +193,7 @@ def test_edges_of_a_group_are_written_for_each_of_its_heads(llama: HookedModel, 
 
 
 def test_noise_is_no_finding(ioi: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3,628 edges that score at random, the strongest of which are chosen."""
     draw = np.random.default_rng(0)
     real = gradient.gradient_scores
 
@@ -183,7 +204,6 @@ def test_noise_is_no_finding(ioi: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("jackfield_plugins.circuit_discovery.scoring.gradient_scores", noise)
     result = discover(ioi, **QUICK | {"count": 80})
     assert int(result.findings.sum()) <= 2
-    assert float(result.data["jaccard"].mean()) < 0.6
 
 
 def test_a_selection_that_leads_nowhere_is_reported(ioi: Bench) -> None:
