@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from jackfield.errors import UndefinedMetricError
 
-__all__ = ["Estimate", "Interval", "bootstrap_mean", "bootstrap_share", "false_discovery_rate", "paired_p_values"]
+__all__ = [
+    "Estimate",
+    "Interval",
+    "bootstrap_mean",
+    "bootstrap_share",
+    "false_discovery_rate",
+    "paired_p_values",
+    "sign_p_values",
+]
 
 Floats = NDArray[np.float64]
 _RESAMPLES = 1000
@@ -170,6 +178,34 @@ def paired_p_values(left: Floats, right: Floats) -> Floats:
     if moved.any():
         p_values[moved] = wilcoxon(difference[moved], axis=-1, zero_method="zsplit", method="asymptotic").pvalue
     return p_values
+
+
+def sign_p_values(left: Floats, right: Floats) -> Floats:
+    """Two-sided p-values of the exact sign test that ``left - right`` is as often above as below 0, over the last axis.
+
+    For successes, coded as 0 and 1, this is McNemar's exact test.
+
+    Parameters
+    ----------
+    left, right
+        ``[..., prompt]``; the two values of each prompt.
+
+    Returns
+    -------
+    array ``[...]``
+        Ties say nothing; cells in which all pairs tie get 1.
+
+    Examples
+    --------
+    >>> left, right = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0]), np.zeros(6)
+    >>> float(sign_p_values(left, right)), float(sign_p_values(left, left))
+    (0.0625, 1.0)
+    """
+    from scipy.stats import binom
+
+    above, below = (left > right).sum(-1), (left < right).sum(-1)
+    found: Floats = np.minimum(1.0, 2 * binom.cdf(np.minimum(above, below), above + below, 0.5))
+    return found
 
 
 def false_discovery_rate(p_values: Floats) -> Floats:

@@ -118,6 +118,17 @@ class TokenBatch:
         index = torch.as_tensor(rows, device=self.tokens.device)
         return TokenBatch(self.tokens[index], self.mask[index])
 
+    def left_padded(self) -> TokenBatch:
+        """The same prompts with all padding on the left, so that they end in the same column.
+
+        Examples
+        --------
+        >>> TokenBatch.from_rows([[5, 6, 7], [8]], pad=0).left_padded().tokens.tolist()
+        [[5, 6, 7], [0, 0, 8]]
+        """
+        order = self.mask.int().argsort(dim=-1, stable=True)
+        return TokenBatch(self.tokens.gather(-1, order), self.mask.gather(-1, order))
+
     def joined(self, other: TokenBatch) -> TokenBatch:
         """These prompts and behind them those of another batch; the narrower one is filled up on its padded side.
 
