@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -73,7 +73,7 @@ class BackPatching(Analysis[BackPatchingConfig]):
 def _by_patch(bench: Bench, found: list[Cell], ranked: Mapping[Content, Floats]) -> xr.Dataset:
     """The share of cases that each patch repairs, beside those of its controls."""
     repaired = {content: (rank == 0).astype(float) for content, rank in ranked.items()}
-    variables = {}
+    variables: dict[str, Any] = {}
     for name, content in (("recovery", Content.OWN), ("unrelated", Content.UNRELATED), ("noise", Content.NOISE)):
         variables |= rates("patch", name, repaired[content], bench.rng(f"interval/{name}"))
     against = [sign_p_values(repaired[Content.OWN], repaired[other]) for other in (Content.UNRELATED, Content.NOISE)]

@@ -50,7 +50,6 @@ def grid(result: BackPatchingResult) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("to the output of layer")
     if image is not None:
-        image.set_clim(-1, 1)
         bar = figure.colorbar(image, ax=panels, label="share of cases repaired", shrink=0.9)
         bar.ax.set_ylim(0, 1)
     figure.supxlabel(f"{FINDING_MARK} finding: q ≤ 0.05 and beyond both controls", fontsize=8)

@@ -119,16 +119,20 @@ class BackPatchingResult(AnalysisResult):
         value, low, high = (float(at[f"{name}{end}"]) for end in ("", "_low", "_high"))
         return f"{value:.0%} [{low:.0%}, {high:.0%}]"
 
-    def clears_controls(self, route: Route) -> bool:
-        """Whether the interval of a route's held-out share lies above those of all controls."""
-        reported = self.data.sel(route=str(route), content=str(Content.OWN))
-        controls = [(route, Content.UNRELATED), (route, Content.NOISE), (Route.FORWARD, Content.OWN)]
-        highs = [
-            float(self.data["held_out_high"].sel(route=str(other), content=str(content)))
-            for other, content in controls
+    def uncleared(self, route: Route) -> list[str]:
+        """The controls that the interval of a route's held-out share does not lie above."""
+        low = float(self.data["held_out_low"].sel(route=str(route), content=str(Content.OWN)))
+        controls = {
+            str(Content.UNRELATED): (route, Content.UNRELATED),
+            str(Content.NOISE): (route, Content.NOISE),
+            str(Route.FORWARD): (Route.FORWARD, Content.OWN),
+        }
+        return [
+            name
+            for name, (other, content) in controls.items()
             if str(other) in self.data["route"]
+            and not low > float(self.data["held_out_high"].sel(route=str(other), content=str(content)))
         ]
-        return float(reported["held_out_low"]) > max(highs)
 
     def _sentences(self) -> Iterator[str]:
         counts = dict(zip(self.data["category"].values.tolist(), self.data["count"].values.tolist(), strict=True))
@@ -137,33 +141,41 @@ class BackPatchingResult(AnalysisResult):
             f"Of {sum(counts.values())} pairs drawn, {counts[RIGHT] + counts[WRONG]} ask a question of which the model "
             f"knows both hops ({others}); it answers {counts[WRONG]} of them wrong. Those are the cases."
         )
-        reported = int(self.data["reported"].sum())
         for route in (Route.BLOCKS, Route.EMBEDDING):
             if str(route) in self.data["route"]:
-                yield self._headline(route, reported)
-        if str(Route.FORWARD) in self.data["route"]:
-            yield f"The best forward patch repairs {self.told('held_out', Route.FORWARD, Content.OWN)}."
+                yield self._headline(route)
+                yield self._beside(route)
         found = int(self.findings.sum())
         yield (
             f"{found} of {self.data.sizes['patch']} patches are findings: significant at a false discovery rate of 5 % "
             "and beyond the control that repairs more."
         )
 
-    def _headline(self, route: Route, reported: int) -> str:
+    def _headline(self, route: Route) -> str:
         best = self.data["best"].sel(route=str(route), content=str(Content.OWN)).item()
         own, unrelated, noise = (self.told("held_out", route, content) for content in Content)
-        config = self.provenance.config
+        controls = f"an unrelated prompt's state {unrelated}, noise {noise}"
+        if str(Route.FORWARD) in self.data["route"]:
+            controls += f", a forward patch {self.told('held_out', Route.FORWARD, Content.OWN)}"
+        left = self.uncleared(route)
+        verdict = f"not clear of: {', '.join(left)}" if left else "clear of every control"
+        reported = int(self.data["reported"].sum())
         return (
-            f"{str(route).capitalize()}: {best}, the best of one half, repairs {own} of the other ({reported} cases); "
-            f"an unrelated prompt's state at its own best pair {unrelated}, noise {noise}. That is "
-            f"{'' if self.clears_controls(route) else 'not '}clear of every control. "
-            f"Within {config['tokens']} greedy tokens the answer comes in {self.told('spoken', route, Content.OWN)} "
-            f"(another case's answer in {self.told('false_match', route, Content.OWN)}); of cases that were right, "
-            f"{self._preserved(route)} stay right. Some pair or other, picked for each case with its answer in hand, "
-            f"repairs {self.told('oracle', route, Content.OWN)}; with an unrelated prompt's state "
-            f"{self.told('oracle', route, Content.UNRELATED)}."
+            f"{str(route).capitalize()}: {best}, the best pair of one half, repairs {own} of the other half "
+            f"({reported} cases). Controls, each at its own best pair: {controls}. The interval is {verdict}."
         )
 
-    def _preserved(self, route: Route) -> str:
-        value = self.data["preserved"].sel(route=str(route), content=str(Content.OWN))
-        return "no share that could be told" if value.isnull() else self.told("preserved", route, Content.OWN)
+    def _beside(self, route: Route) -> str:
+        kept = self.data["preserved"].sel(route=str(route), content=str(Content.OWN))
+        stay = (
+            "too few cases were right to tell how many stay so"
+            if kept.isnull()
+            else (f"of cases that were right, {self.told('preserved', route, Content.OWN)} stay right")
+        )
+        return (
+            f"With that pair the answer comes within {self.provenance.config['tokens']} greedy tokens in "
+            f"{self.told('spoken', route, Content.OWN)} (another case's answer in "
+            f"{self.told('false_match', route, Content.OWN)}); {stay}. Some pair or other, picked for each case with "
+            f"its answer in hand, repairs {self.told('oracle', route, Content.OWN)}; with an unrelated prompt's state "
+            f"that is {self.told('oracle', route, Content.UNRELATED)}."
+        )
