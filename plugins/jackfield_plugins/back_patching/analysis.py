@@ -59,7 +59,7 @@ class BackPatching(Analysis[BackPatchingConfig]):
         found = cells(bench.model, config)
         cases = Cases.sort(bench, keep_shortcuts=config.keep_shortcuts)
         written = contents(bench, cases.wrong, found)
-        ranked = {content: ranks(bench, cases.wrong, found, written[content], str(content)) for content in Content}
+        ranked = ranks(bench, cases.wrong, found, written, "back-patching")
         data = _by_patch(bench, found, ranked).merge(held_out(bench, config, cases, found, written, ranked))
         data["count"] = ("category", [cases.counts[name] for name in CATEGORIES], {"unit": "pairs"})
         return BackPatchingResult(

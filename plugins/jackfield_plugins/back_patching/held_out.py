@@ -142,11 +142,8 @@ def _preserved(
     if len(cases.right) < 2:
         return {place: np.zeros(len(cases.right)) for place in chosen}
     distinct = list(dict.fromkeys(chosen.values()))
-    written = contents(bench, cases.right, distinct)
-    stay = {
-        content: ranks(bench, cases.right, distinct, written[content], f"right cases: {content}") == 0
-        for content in Content
-    }
+    ranked = ranks(bench, cases.right, distinct, contents(bench, cases.right, distinct), "right cases")
     return {
-        (route, content): stay[content][distinct.index(cell)].astype(float) for (route, content), cell in chosen.items()
+        (route, content): (ranked[content][distinct.index(cell)] == 0).astype(float)
+        for (route, content), cell in chosen.items()
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from jackfield.metrics import BUILT_IN, AnswerKey
 from jackfield.pairs import PairBatch
 from jackfield.replay import sweep
 from jackfield_plugins.back_patching.routes import Cell
-from jackfield_plugins.back_patching.states import States, patch
+from jackfield_plugins.back_patching.states import Content, States, patch
 
 __all__ = ["ranks"]
 
@@ -21,9 +21,9 @@ _RANK = next(metric for metric in BUILT_IN if metric.name == "rank")
 
 
 def ranks(
-    bench: Bench, pairs: PairBatch, found: Sequence[Cell], written: States, description: str
-) -> NDArray[np.float64]:
-    """How many tokens are likelier than the likeliest answer under each patch, ``[patch, prompt]``; 0 is a success.
+    bench: Bench, pairs: PairBatch, found: Sequence[Cell], written: Mapping[Content, States], description: str
+) -> dict[Content, NDArray[np.float64]]:
+    """How many tokens are likelier than the likeliest answer under each patch; 0 is a success.
 
     Parameters
     ----------
@@ -34,12 +34,19 @@ def ranks(
     found
         The patches.
     written
-        What they write.
+        What they write. All of it is swept at once, so that it shares one base run.
     description
         What progress is reported as.
+
+    Returns
+    -------
+    dict
+        By content, ``[patch, prompt]``.
     """
     prompts = pairs.clean.left_padded()
-    return sweep(
-        replace(bench, metric=_RANK), prompts, AnswerKey(pairs.answers, pairs.foils), found,
-        lambda cell: [patch(bench.model, prompts, pairs, cell, written)], description,
+    swept = sweep(
+        replace(bench, metric=_RANK), prompts, AnswerKey(pairs.answers, pairs.foils),
+        [(content, cell) for content in written for cell in found],
+        lambda each: [patch(bench.model, prompts, pairs, each[1], written[each[0]])], description,
     )  # fmt: skip
+    return dict(zip(written, np.split(swept, len(written)), strict=True))
