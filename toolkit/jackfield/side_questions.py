@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SideQuestion", "are_answered"]
 
-_BATCH = 128
+_BATCH = 64
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ __all__ = [
     "false_discovery_rate",
     "paired_p_values",
     "sign_p_values",
+    "success_interval",
 ]
 
 Floats = NDArray[np.float64]
@@ -50,6 +51,12 @@ class Estimate:
         """The mean of ``values [prompt]`` with its 95 % bootstrap interval."""
         interval = bootstrap_mean(values, rng)
         return cls(float(values.mean()), float(interval.low), float(interval.high), len(values), unit)
+
+    @classmethod
+    def of_successes(cls, successes: Floats, unit: str) -> Estimate:
+        """The share of ``successes [prompt]``, coded as 0 and 1, with its exact 95 % interval."""
+        interval = success_interval(successes)
+        return cls(float(successes.mean()), float(interval.low), float(interval.high), len(successes), unit)
 
 
 def bootstrap_mean(values: Floats, rng: np.random.Generator, level: float = 0.95) -> Interval:
@@ -131,6 +138,47 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
             f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often "
             "positive as negative; use more prompts"
         )
+    return Interval(low, high, level)
+
+
+def success_interval(successes: Floats, level: float = 0.95) -> Interval:
+    """Exact (Clopper-Pearson) interval of the share of successes over the last axis.
+
+    It has a width also where no prompt or every prompt succeeds, where a bootstrap interval has none.
+
+    Parameters
+    ----------
+    successes
+        ``[..., prompt]``, coded as 0 and 1.
+    level
+        The least share of such intervals that hold the true share.
+
+    Returns
+    -------
+    Interval
+        Its ends have the shape ``[...]``.
+
+    Raises
+    ------
+    UndefinedMetricError
+        If there is no prompt, or a value is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> interval = success_interval(np.array([[0.0] * 30, [1.0] * 30]))
+    >>> interval.low.round(3).tolist(), interval.high.round(3).tolist()
+    ([0.0, 0.884], [0.116, 1.0])
+    """
+    from scipy.stats import beta
+
+    count = successes.shape[-1]
+    if count == 0:
+        raise UndefinedMetricError("a share of successes needs at least 1 prompt, got 0")
+    if not np.isin(successes, (0, 1)).all():
+        raise UndefinedMetricError("successes are coded as 0 and 1; found another value")
+    right, tail = successes.sum(-1), (1 - level) / 2
+    low: Floats = np.where(right == 0, 0.0, beta.ppf(tail, np.maximum(right, 1), count - right + 1))
+    high: Floats = np.where(right == count, 1.0, beta.ppf(1 - tail, right + 1, np.maximum(count - right, 1)))
     return Interval(low, high, level)
 
 

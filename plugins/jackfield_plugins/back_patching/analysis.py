@@ -15,7 +15,7 @@ from jackfield.comparison import LEVEL
 from jackfield.statistics import Estimate, false_discovery_rate, sign_p_values
 from jackfield_plugins.back_patching.cases import CATEGORIES, Cases
 from jackfield_plugins.back_patching.config import BackPatchingConfig
-from jackfield_plugins.back_patching.held_out import held_out, rates
+from jackfield_plugins.back_patching.held_out import UNIT, held_out, rates
 from jackfield_plugins.back_patching.result import CONTROLS, BackPatchingResult
 from jackfield_plugins.back_patching.routes import Cell, cells, coordinates
 from jackfield_plugins.back_patching.spoken import continuations, mention
@@ -60,7 +60,7 @@ class BackPatching(Analysis[BackPatchingConfig]):
         cases = Cases.sort(bench, keep_shortcuts=config.keep_shortcuts)
         written = contents(bench, cases.wrong, found)
         ranked = ranks(bench, cases.wrong, found, written, "back-patching")
-        data = _by_patch(bench, found, ranked).merge(held_out(bench, config, cases, found, written, ranked))
+        data = _by_patch(found, ranked).merge(held_out(bench, config, cases, found, written, ranked))
         data["count"] = ("category", [cases.counts[name] for name in CATEGORIES], {"unit": "pairs"})
         return BackPatchingResult(
             data.assign_coords(category=[*CATEGORIES]).assign_attrs(level=LEVEL),
@@ -70,12 +70,12 @@ class BackPatching(Analysis[BackPatchingConfig]):
         )
 
 
-def _by_patch(bench: Bench, found: list[Cell], ranked: Mapping[Content, Floats]) -> xr.Dataset:
+def _by_patch(found: list[Cell], ranked: Mapping[Content, Floats]) -> xr.Dataset:
     """The share of cases that each patch repairs, beside those of its controls."""
     repaired = {content: (rank == 0).astype(float) for content, rank in ranked.items()}
     variables: dict[str, Any] = {}
     for name, content in (("recovery", Content.OWN), ("unrelated", Content.UNRELATED), ("noise", Content.NOISE)):
-        variables |= rates("patch", name, repaired[content], bench.rng(f"interval/{name}"))
+        variables |= rates("patch", name, repaired[content])
     against = [sign_p_values(repaired[Content.OWN], repaired[other]) for other in (Content.UNRELATED, Content.NOISE)]
     p_values = np.maximum(*against)
     variables["p_value"] = ("patch", p_values, {"unit": "probability"})
@@ -90,11 +90,10 @@ def _by_patch(bench: Bench, found: list[Cell], ranked: Mapping[Content, Floats])
 
 def _baselines(bench: Bench, config: BackPatchingConfig, cases: Cases) -> dict[str, Estimate]:
     """What happens without a patch: how often questions fail, and how often the answer comes anyway, only later."""
-    right, wrong = np.ones(len(cases.right)), np.zeros(len(cases.wrong))
+    composed = np.concatenate([np.ones(len(cases.right)), np.zeros(len(cases.wrong))])
     spoken = continuations(bench.model, cases.wrong, range(len(cases.wrong)), config.tokens, None, {})
     late = mention(spoken, [pair.answers for pair in cases.wrong.pairs])
-    unit = "share of cases"
     return {
-        "composition right": Estimate.of_mean(np.concatenate([right, wrong]), unit, bench.rng("baseline/right")),
-        "answer comes later, unpatched": Estimate.of_mean(late, unit, bench.rng("baseline/late")),
+        "composition right": Estimate.of_successes(composed, UNIT),
+        "answer comes later, unpatched": Estimate.of_successes(late, UNIT),
     }

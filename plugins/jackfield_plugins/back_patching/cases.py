@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-import torch
-
 from jackfield.bench import Bench
 from jackfield.errors import TaskError
 from jackfield.pairs import PairBatch
-from jackfield.side_questions import are_answered
+from jackfield.side_questions import SideQuestion, are_answered
 
 __all__ = ["CATEGORIES", "Cases"]
 
@@ -74,8 +72,7 @@ def _categories(bench: Bench, batch: PairBatch, *, keep_shortcuts: bool) -> list
     model, pairs = bench.model, batch.pairs
     hops = are_answered(model, [hop for pair in pairs for hop in pair.hops])
     shortcuts = are_answered(model, [shortcut for pair in pairs for shortcut in pair.shortcuts])
-    guesses = model.answer_logits(model.run(batch.clean), batch.clean).argmax(-1)
-    right = batch.answers[torch.arange(len(batch), device=guesses.device), guesses].tolist()
+    right = are_answered(model, [SideQuestion("whole", pair.clean, pair.answers, pair.glue) for pair in pairs])
     seen: set[str] = set()
     found, hop, shortcut = [], 0, 0
     for pair, composed in zip(pairs, right, strict=True):

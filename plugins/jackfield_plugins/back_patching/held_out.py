@@ -10,8 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jackfield.bench import Bench
+from jackfield.comparison import LEVEL
 from jackfield.progress import track
-from jackfield.statistics import bootstrap_mean
+from jackfield.statistics import success_interval
 from jackfield_plugins.back_patching.cases import Cases
 from jackfield_plugins.back_patching.config import BackPatchingConfig
 from jackfield_plugins.back_patching.routes import Cell, Route
@@ -19,27 +20,23 @@ from jackfield_plugins.back_patching.spoken import continuations, mention
 from jackfield_plugins.back_patching.states import Content, States, contents
 from jackfield_plugins.back_patching.sweeps import ranks
 
-__all__ = ["held_out", "rates"]
+__all__ = ["UNIT", "held_out", "rates"]
 
 Floats = NDArray[np.float64]
 Variables = dict[str, Any]
 
 _AXES = ("route", "content")
-_SHARE = "share of cases"
+UNIT = "share of cases"
 
 
-def rates(axes: str | tuple[str, ...], name: str, successes: Floats, rng: np.random.Generator) -> Variables:
-    """The share of cases that succeed, ``[..., case]``, with its interval; fewer than two cases have neither."""
-    unit = {"unit": _SHARE}
-    if successes.shape[-1] < 2:
-        missing = np.full(successes.shape[:-1], np.nan)
-        return {f"{name}{end}": (axes, missing, unit) for end in ("", "_low", "_high")}
-    interval = bootstrap_mean(successes, rng)
-    return {
-        name: (axes, successes.mean(-1), unit),
-        f"{name}_low": (axes, interval.low, unit),
-        f"{name}_high": (axes, interval.high, unit),
-    }
+def rates(axes: str | tuple[str, ...], name: str, successes: Floats) -> Variables:
+    """The share of cases that succeed, ``[..., case]``, with its exact interval; no case has neither."""
+    if successes.shape[-1]:
+        interval = success_interval(successes, LEVEL)
+        ends = {"": successes.mean(-1), "_low": interval.low, "_high": interval.high}
+    else:
+        ends = dict.fromkeys(("", "_low", "_high"), np.full(successes.shape[:-1], np.nan))
+    return {f"{name}{end}": (axes, values, {"unit": UNIT}) for end, values in ends.items()}
 
 
 def held_out(
@@ -94,7 +91,7 @@ def held_out(
         ("preserved", kept, [*range(len(cases.right))]),
     ):
         table = np.stack([np.stack([values[route, content][rows] for content in Content]) for route in routes])
-        parts |= rates(_AXES, name, table, bench.rng(f"interval/{name}"))
+        parts |= rates(_AXES, name, table)
     labels = [[found[best[route, content]].label for content in Content] for route in routes]
     half = np.zeros(len(cases.wrong), dtype=bool)
     half[reported_on] = True
@@ -139,8 +136,8 @@ def _preserved(
     bench: Bench, cases: Cases, chosen: Mapping[tuple[Route, Content], Cell]
 ) -> dict[tuple[Route, Content], Floats]:
     """Whether right cases stay right under the patches that were chosen."""
-    if len(cases.right) < 2:
-        return {place: np.zeros(len(cases.right)) for place in chosen}
+    if not len(cases.right):
+        return {place: np.zeros(0) for place in chosen}
     distinct = list(dict.fromkeys(chosen.values()))
     ranked = ranks(bench, cases.right, distinct, contents(bench, cases.right, distinct), "right cases")
     return {

@@ -129,7 +129,7 @@ def test_states_that_carry_nothing_are_no_findings(bench: Bench, monkeypatch: py
         return {place: state[other] for place, state in taken(model, pairs, found, task).items()}
 
     monkeypatch.setattr(states, "states", strange)
-    result = patch(bench, tokens=1)
+    result = patch(bench, sources=[0, 3, 5], tokens=1)
     assert int(result.findings.sum()) <= 1
     assert result.to_circuit().findings().edges == ()
     for route in (Route.BLOCKS, Route.EMBEDDING):
