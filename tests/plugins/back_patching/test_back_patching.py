@@ -272,3 +272,18 @@ def test_without_forward_patches_and_right_cases_the_rest_is_still_told(small: B
     assert "forward patch" not in told
     for figure in result.plot().values():
         figure.canvas.draw()
+
+
+@pytest.mark.slow
+def test_the_figures_are_those_of_the_page(fieldmouse: HookedModel) -> None:
+    registry = Registry.discover()
+    task, metric = registry.task("two_hop.out_of_distribution"), registry.metric("logit_difference")
+    result = patch(Bench.prepare(fieldmouse, task, metric, pairs=4000))
+    counts = dict(zip(result.data["category"].values.tolist(), result.data["count"].values.tolist(), strict=True))
+    assert (counts[SHORTCUT], counts[RIGHT] + counts[WRONG], counts[WRONG]) == (141, 760, 199)
+    assert result.told("held_out", Route.EMBEDDING, Content.OWN) == "96% [90%, 99%]"
+    assert result.told("held_out", Route.BLOCKS, Content.OWN) == "27% [19%, 37%]"
+    assert result.told("held_out", Route.FORWARD, Content.OWN) == "23% [15%, 33%]"
+    assert result.told("preserved", Route.EMBEDDING, Content.OWN) == "99% [98%, 100%]"
+    assert result.told("oracle", Route.BLOCKS, Content.OWN).startswith("55%")
+    assert (result.uncleared(Route.EMBEDDING), result.uncleared(Route.BLOCKS)) == ([], ["forward"])
