@@ -1,8 +1,9 @@
 """Back-patching by replay against a naive two-run loop: same network, same prompts, same run, answers compared.
 
 The embedded model on 128 of its two-hop questions, and a network of gpt2-small's shape with random weights on 8
-prompts of 15 tokens; one thread. Every pair of a source layer and an earlier target layer, the embedding included, once
-at the end of the first hop (in random prompts the sixth token from the end) and once at the last token.
+prompts of 15 tokens; one thread. Every source layer is written to every other layer and to the embedding, at the end of
+the first hop (in random prompts the sixth token from the end) and at the last token, once with the prompt's own state
+and once, as a control, with the next prompt's. That is one sweep for replay.
 
 ``loop_s`` is what published code does: one prompt and one pair at a time, in two runs. ``batched_loop_s`` is a loop
 that runs all prompts at once, once to take the states and then once for each pair. Both run some pairs, and the first
@@ -25,22 +26,22 @@ from jackfield.loading import load_model
 from jackfield.pairs import END, PairBatch, PromptPair
 from jackfield.replay import Replay
 from jackfield_plugins.back_patching.config import BackPatchingConfig
-from jackfield_plugins.back_patching.routes import Cell, Route, cells
+from jackfield_plugins.back_patching.routes import Cell, cells
 from jackfield_plugins.back_patching.states import patch, states
 
 TOKENS = 15
 
 
 def run() -> Mapping[str, float | int | str]:
-    """Measure both models at both positions, on one thread."""
+    """Measure both models, on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         mouse, large = load_model(), random_model("gpt2_small")
         return {
             "threads": 1,
-            **_measured("fieldmouse", mouse, OUT_OF_DISTRIBUTION.pairs(mouse, 128, 0), every=3),
-            **_measured("gpt2_small", large, _random_pairs(large), every=16),
+            **_measured("fieldmouse", mouse, OUT_OF_DISTRIBUTION.pairs(mouse, 128, 0), every=8),
+            **_measured("gpt2_small", large, _random_pairs(large), every=32),
         }
     finally:
         torch.set_num_threads(threads)
@@ -56,38 +57,35 @@ def _random_pairs(model: HookedModel) -> PairBatch:
 
 
 def _measured(name: str, model: HookedModel, pairs: PairBatch, every: int) -> dict[str, float]:
-    measured: dict[str, float] = {}
-    for position in ("FIRST", END):
-        config = BackPatchingConfig(positions=(position,))
-        found = [cell for cell in cells(model, config) if cell.route is not Route.FORWARD]
-        some, few = found[::every], range(0, len(pairs), len(pairs) // 4)
-        replay_s, answers = _timed(_replayed, model, pairs, found)
-        batched_s, wanted = _timed(_looped, model, pairs, some)
-        singles = [_timed(_looped_apart, model, pairs.select([row]), some) for row in few]
-        batched_s *= len(found) / len(some)
-        loop_s = sum(seconds for seconds, _ in singles) * len(found) / len(some) * len(pairs) / len(few)
-        alone = torch.cat([logits for _, logits in singles], 1)
-        measured |= {
-            f"{name}_{position}_pairs_of_layers": len(found),
-            f"{name}_{position}_replay_s": replay_s,
-            f"{name}_{position}_loop_s": loop_s,
-            f"{name}_{position}_batched_loop_s": batched_s,
-            f"{name}_{position}_ratio": loop_s / replay_s,
-            f"{name}_{position}_ratio_to_batched": batched_s / replay_s,
-            f"{name}_{position}_largest_difference": max(
-                (answers[::every] - wanted).abs().max().item(),
-                (answers[::every][:, list(few)] - alone).abs().max().item(),
-            ),
-        }
-    return measured
+    found = cells(model, BackPatchingConfig())
+    some, few = found[::every], range(0, len(pairs), len(pairs) // 4)
+    replay_s, answers = _timed(lambda: _replayed(model, pairs, found))
+    batched_s, wanted = _timed(lambda: _looped(model, pairs, some))
+    loop_s, alone = _timed(lambda: torch.cat([_looped_apart(model, pairs.select([row]), some) for row in few], 1))
+    batched_s *= 2 * len(found) / len(some)
+    loop_s *= 2 * len(found) / len(some) * len(pairs) / len(few)
+    own = answers[: len(found)][::every]
+    return {
+        f"{name}_patches": 2 * len(found),
+        f"{name}_prompts": len(pairs),
+        f"{name}_replay_s": replay_s,
+        f"{name}_loop_s": loop_s,
+        f"{name}_batched_loop_s": batched_s,
+        f"{name}_ratio": loop_s / replay_s,
+        f"{name}_ratio_to_batched_loop": batched_s / replay_s,
+        f"{name}_largest_difference": (own - wanted).abs().max().item(),
+        f"{name}_largest_difference_alone": (own[:, list(few)] - alone).abs().max().item(),
+    }
 
 
 def _replayed(model: HookedModel, pairs: PairBatch, found: Sequence[Cell]) -> Tensor:
-    prompts, written = pairs.clean.left_padded(), states(model, pairs, found, "none")
-    replay = Replay(model, prompts, [[patch(model, prompts, pairs, cell, written)] for cell in found])
-    answers = torch.empty(len(found), len(prompts), model.shape.d_vocab)
-    for patches, rows, logits in replay.answers():
-        answers[patches, rows] = logits
+    """Logits ``[patch, prompt, d_vocab]``, those with own states first."""
+    prompts, own = pairs.clean.left_padded(), states(model, pairs, found, "none")
+    others = {place: state.roll(1, 0) for place, state in own.items()}
+    patches = [[patch(model, prompts, pairs, cell, written)] for written in (own, others) for cell in found]
+    answers = torch.empty(len(patches), len(prompts), model.shape.d_vocab)
+    for indices, rows, logits in Replay(model, prompts, patches).answers():
+        answers[indices, rows] = logits
     return answers
 
 
@@ -110,12 +108,7 @@ def _written(model: HookedModel, pairs: PairBatch, cell: Cell, run: CachedRun) -
     return model.answer_logits(logits, pairs.clean)
 
 
-def _timed(
-    work: Callable[[HookedModel, PairBatch, Sequence[Cell]], Tensor],
-    model: HookedModel,
-    pairs: PairBatch,
-    found: Sequence[Cell],
-) -> tuple[float, Tensor]:
+def _timed(work: Callable[[], Tensor]) -> tuple[float, Tensor]:
     start = perf_counter()
-    result = work(model, pairs, found)
+    result = work()
     return perf_counter() - start, result
