@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from jackfield.errors import TaskError
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ def are_answered(model: HookedModel, questions: Sequence[SideQuestion]) -> list[
     for start in range(0, len(distinct), _BATCH):
         part = distinct[start : start + _BATCH]
         batch = model.tokenize([question.prompt for question in part])
-        guesses: list[int] = torch.argmax(model.answer_logits(model.run(batch), batch), -1).tolist()
+        guesses: list[int] = model.answer_logits(model.run(batch), batch).argmax(-1).tolist()
         known |= {question: guess in _tokens(model, question) for question, guess in zip(part, guesses, strict=True)}
     return [known[question] for question in questions]
 

@@ -145,9 +145,9 @@ class BackPatchingResult(AnalysisResult):
             if str(route) in self.data["route"]:
                 yield self._headline(route)
                 yield self._beside(route)
-        found = int(self.findings.sum())
+        back = self.findings[self.data["route_of"].values != str(Route.FORWARD)]
         yield (
-            f"{found} of {self.data.sizes['patch']} patches are findings: significant at a false discovery rate of 5 % "
+            f"{int(back.sum())} of {len(back)} back-patches are findings: significant at a false discovery rate of 5 % "
             "and beyond the control that repairs more."
         )
 

@@ -222,6 +222,13 @@ def test_claims_stand_on_edges_from_source_to_target(result: BackPatchingResult)
     assert "resid_post.4->resid_pre.0" in {edge.name for edge in circuit.findings().edges}
 
 
+def test_the_summary_counts_what_the_circuit_claims(result: BackPatchingResult) -> None:
+    claims = [claim for edge in result.to_circuit().edges for claim in edge.evidence]
+    found = sum(claim.is_finding() for claim in claims)
+    assert result.summary()[-1].startswith(f"{found} of {len(claims)} back-patches are findings")
+    assert 0 < found < len(claims)
+
+
 def test_a_claim_is_held_against_the_control_that_repairs_more(result: BackPatchingResult) -> None:
     data = result.data
     for claim, unrelated, noise in zip(
