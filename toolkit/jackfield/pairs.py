@@ -165,7 +165,7 @@ class PairBatch:
         )
 
     def joined(self, other: PairBatch) -> PairBatch:
-        """These pairs and behind them those of another batch, padded to one length on the side of the first.
+        """These pairs and behind them those of another batch, padded to one length.
 
         Raises
         ------
