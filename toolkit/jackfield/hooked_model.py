@@ -213,6 +213,7 @@ class HookedModel:
         sites: Collection[Site],
         objective: Callable[[Tensor], Tensor],
         interventions: Sequence[Intervention] = (),
+        read: Collection[Site] = (),
     ) -> GradientRun:
         """Run a batch, keep the activations of ``sites``, and differentiate an objective by each.
 
@@ -220,7 +221,7 @@ class HookedModel:
         """
         from jackfield.gradients import run_with_gradients
 
-        return run_with_gradients(self, batch, sites, objective, interventions)
+        return run_with_gradients(self, batch, sites, objective, interventions, read)
 
     def run_differentiably(
         self, batch: TokenBatch, sites: Collection[Site], interventions: Sequence[Intervention] = ()

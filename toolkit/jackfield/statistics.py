@@ -12,19 +12,14 @@ from numpy.typing import NDArray
 from jackfield.errors import UndefinedMetricError
 
 __all__ = [
-    "Estimate",
-    "Interval",
-    "bootstrap_mean",
-    "bootstrap_share",
-    "false_discovery_rate",
-    "paired_p_values",
-    "sign_p_values",
-    "success_interval",
-]
+    "Estimate", "Interval", "Resamples", "bootstrap_mean", "bootstrap_share", "false_discovery_rate", "paired_p_values",
+    "sign_p_values", "success_interval",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 _RESAMPLES = 1000
 _BATCH = 100
+_CELLS = 4096
 
 
 @dataclass(frozen=True)
@@ -180,6 +175,68 @@ def success_interval(successes: Floats, level: float = 0.95) -> Interval:
     low: Floats = np.where(right == 0, 0.0, beta.ppf(tail, np.maximum(right, 1), count - right + 1))
     high: Floats = np.where(right == count, 1.0, beta.ppf(1 - tail, right + 1, np.maximum(count - right, 1)))
     return Interval(low, high, level)
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Many draws of as many prompts as there are, with replacement: the same draws for whatever is asked of them.
+
+    ``bootstrap_share`` asks one question of few cells; this serves hundreds of thousands of cells, and procedures that
+    must be repeated as a whole, such as choosing a circuit.
+
+    Parameters
+    ----------
+    weights
+        How often each draw holds each prompt, over the number of prompts, ``[draw, prompt]``.
+
+    Examples
+    --------
+    >>> draws = Resamples.draw(4, np.random.default_rng(0), 1000)
+    >>> interval = draws.interval(np.array([[1.0, 2.0, 3.0, 4.0]]), np.ones(4))
+    >>> bool(1.0 <= interval.low[0] < 2.5 < interval.high[0] <= 4.0)
+    True
+    """
+
+    weights: Floats
+
+    @classmethod
+    def draw(cls, prompts: int, rng: np.random.Generator, draws: int = _RESAMPLES) -> Resamples:
+        """Draw from ``prompts`` prompts.
+
+        Raises
+        ------
+        UndefinedMetricError
+            If there are fewer than two prompts.
+        """
+        if prompts < 2:
+            raise UndefinedMetricError(f"an interval over prompts needs at least 2 prompts, got {prompts}")
+        return cls(rng.multinomial(prompts, np.full(prompts, 1 / prompts), draws) / prompts)
+
+    def shares(self, parts: Floats, whole: Floats) -> Floats:
+        """``mean(parts) / mean(whole)`` in each draw, ``[draw, cell]``, of ``parts [cell, prompt]``."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Floats = (self.weights @ parts.T) / (self.weights @ whole)[:, None]
+        return found
+
+    def interval(self, parts: Floats, whole: Floats, level: float = 0.95) -> Interval:
+        """Percentile interval of ``mean(parts) / mean(whole)`` of each cell, as ``bootstrap_share`` gives it.
+
+        Raises
+        ------
+        UndefinedMetricError
+            If the wholes average to zero in a draw so often that the interval has no end.
+        """
+        tail = (1 - level) / 2
+        low, high = np.empty(len(parts)), np.empty(len(parts))
+        for start in range(0, len(parts), _CELLS):
+            cells = slice(start, start + _CELLS)
+            low[cells], high[cells] = np.quantile(self.shares(parts[cells], whole), [tail, 1 - tail], axis=0)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            raise UndefinedMetricError(
+                f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often "
+                "positive as negative; use more prompts"
+            )
+        return Interval(low, high, level)
 
 
 def mean_share(parts: Floats, whole: Floats) -> Floats:
