@@ -25,6 +25,8 @@ __all__ = ["END", "PairBatch", "PromptPair"]
 END = "END"
 """The name of the last position, where the answer is read; every pair has it."""
 
+_OPTIONAL = ("hops", "shortcuts", "aliases")
+
 
 @dataclass(frozen=True)
 class PromptPair:
@@ -48,6 +50,8 @@ class PromptPair:
         Questions whose answers the clean prompt's answer rests on, one after the other; none for most tasks.
     shortcuts
         Prompts without part of the question; who answers them like the clean prompt need not have used the hops.
+    aliases
+        Other ways to say the answer, of any length, for criteria that read what a model goes on to say.
     """
 
     clean: str
@@ -59,11 +63,12 @@ class PromptPair:
     glue: str = " "
     hops: tuple[SideQuestion, ...] = ()
     shortcuts: tuple[SideQuestion, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
     def stated(self) -> dict[str, Any]:
-        """Every field that says something, as JSON-able values; pairs without side questions state none."""
-        return {name: value for name, value in asdict(self).items() if value or name not in ("hops", "shortcuts")}
+        """Every field as JSON-able values, but of side questions and aliases only those that there are."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _OPTIONAL}
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from jackfield_plugins.back_patching.config import BackPatchingConfig
 from jackfield_plugins.back_patching.held_out import UNIT, held_out, rates
 from jackfield_plugins.back_patching.result import CONTROLS, BackPatchingResult
 from jackfield_plugins.back_patching.routes import Cell, cells, coordinates
-from jackfield_plugins.back_patching.spoken import continuations, mention
+from jackfield_plugins.back_patching.spoken import continuations, mention, sayings
 from jackfield_plugins.back_patching.states import Content, contents
 from jackfield_plugins.back_patching.sweeps import ranks
 
@@ -92,7 +92,7 @@ def _baselines(bench: Bench, config: BackPatchingConfig, cases: Cases) -> dict[s
     """What happens without a patch: how often questions fail, and how often the answer comes anyway, only later."""
     composed = np.concatenate([np.ones(len(cases.right)), np.zeros(len(cases.wrong))])
     spoken = continuations(bench.model, cases.wrong, range(len(cases.wrong)), config.tokens, None, {})
-    late = mention(spoken, [pair.answers for pair in cases.wrong.pairs])
+    late = mention(spoken, sayings(cases.wrong))
     return {
         "composition right": Estimate.of_successes(composed, UNIT),
         "answer comes later, unpatched": Estimate.of_successes(late, UNIT),

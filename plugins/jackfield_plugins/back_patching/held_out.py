@@ -16,7 +16,7 @@ from jackfield.statistics import success_interval
 from jackfield_plugins.back_patching.cases import Cases
 from jackfield_plugins.back_patching.config import BackPatchingConfig
 from jackfield_plugins.back_patching.routes import Cell, Route
-from jackfield_plugins.back_patching.spoken import continuations, mention
+from jackfield_plugins.back_patching.spoken import continuations, mention, sayings
 from jackfield_plugins.back_patching.states import Content, States, contents
 from jackfield_plugins.back_patching.sweeps import ranks
 
@@ -121,7 +121,7 @@ def _spoken(
 ) -> tuple[dict[tuple[Route, Content], Floats], dict[tuple[Route, Content], Floats]]:
     """Whether continuations of some cases name the answer, and whether they name another case's."""
     others = cases.wrong.unrelated_rows(bench.draw("foreign answers"))
-    right = [pair.answers for pair in cases.wrong.pairs]
+    right = sayings(cases.wrong)
     foreign = [tuple({*right[other]} - {*right[row]}) for row, other in enumerate(others)]
     spoken, false = {}, {}
     for place in track([*chosen], "continuations", bench.progress):

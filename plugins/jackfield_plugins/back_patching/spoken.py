@@ -14,7 +14,7 @@ from jackfield.pairs import PairBatch
 from jackfield_plugins.back_patching.routes import Cell
 from jackfield_plugins.back_patching.states import States, patch
 
-__all__ = ["continuations", "mention"]
+__all__ = ["continuations", "mention", "sayings"]
 
 _BATCH = 128
 
@@ -48,6 +48,11 @@ def continuations(
         for row, found in zip(chosen, generate(model, prompts, tokens, patches), strict=True):
             spoken[row] = model.text(found)
     return spoken
+
+
+def sayings(pairs: PairBatch) -> list[tuple[str, ...]]:
+    """All that counts as the answer of each pair when it is said."""
+    return [pair.answers + pair.aliases for pair in pairs.pairs]
 
 
 def mention(spoken: dict[int, str], answers: Sequence[Sequence[str]]) -> NDArray[np.float64]:
