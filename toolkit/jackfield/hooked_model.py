@@ -145,8 +145,18 @@ class HookedModel:
 
     def token_text(self, token: int) -> str:
         """The text of a token id, leading space kept."""
-        text: str = self._tokenizer.decode([token], clean_up_tokenization_spaces=False)
+        return self.text([token])
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of some token ids in a row, leading space kept."""
+        text: str = self._tokenizer.decode(list(tokens), clean_up_tokenization_spaces=False)
         return text
+
+    @property
+    def end_token(self) -> int | None:
+        """The token id that ends a text, if the tokenizer has one."""
+        end: int | None = self._tokenizer.eos_token_id
+        return end
 
     def require(self, site: Site) -> None:
         """Raise ``SiteError`` unless this model has ``site`` and can expose it."""

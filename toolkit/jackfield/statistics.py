@@ -13,6 +13,7 @@ from jackfield.errors import UndefinedMetricError
 
 __all__ = [
     "Estimate", "Interval", "Resamples", "bootstrap_mean", "bootstrap_share", "false_discovery_rate", "paired_p_values",
+    "sign_p_values", "success_interval",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,12 @@ class Estimate:
         """The mean of ``values [prompt]`` with its 95 % bootstrap interval."""
         interval = bootstrap_mean(values, rng)
         return cls(float(values.mean()), float(interval.low), float(interval.high), len(values), unit)
+
+    @classmethod
+    def of_successes(cls, successes: Floats, unit: str) -> Estimate:
+        """The share of ``successes [prompt]``, coded as 0 and 1, with its exact 95 % interval."""
+        interval = success_interval(successes)
+        return cls(float(successes.mean()), float(interval.low), float(interval.high), len(successes), unit)
 
 
 def bootstrap_mean(values: Floats, rng: np.random.Generator, level: float = 0.95) -> Interval:
@@ -126,6 +133,47 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
             f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often "
             "positive as negative; use more prompts"
         )
+    return Interval(low, high, level)
+
+
+def success_interval(successes: Floats, level: float = 0.95) -> Interval:
+    """Exact (Clopper-Pearson) interval of the share of successes over the last axis.
+
+    It has a width also where no prompt or every prompt succeeds, where a bootstrap interval has none.
+
+    Parameters
+    ----------
+    successes
+        ``[..., prompt]``, coded as 0 and 1.
+    level
+        The least share of such intervals that hold the true share.
+
+    Returns
+    -------
+    Interval
+        Its ends have the shape ``[...]``.
+
+    Raises
+    ------
+    UndefinedMetricError
+        If there is no prompt, or a value is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> interval = success_interval(np.array([[0.0] * 30, [1.0] * 30]))
+    >>> interval.low.round(3).tolist(), interval.high.round(3).tolist()
+    ([0.0, 0.884], [0.116, 1.0])
+    """
+    from scipy.stats import beta
+
+    count = successes.shape[-1]
+    if count == 0:
+        raise UndefinedMetricError("a share of successes needs at least 1 prompt, got 0")
+    if not np.isin(successes, (0, 1)).all():
+        raise UndefinedMetricError("successes are coded as 0 and 1; found another value")
+    right, tail = successes.sum(-1), (1 - level) / 2
+    low: Floats = np.where(right == 0, 0.0, beta.ppf(tail, np.maximum(right, 1), count - right + 1))
+    high: Floats = np.where(right == count, 1.0, beta.ppf(1 - tail, right + 1, np.maximum(count - right, 1)))
     return Interval(low, high, level)
 
 
@@ -235,6 +283,34 @@ def paired_p_values(left: Floats, right: Floats) -> Floats:
     if moved.any():
         p_values[moved] = wilcoxon(difference[moved], axis=-1, zero_method="zsplit", method="asymptotic").pvalue
     return p_values
+
+
+def sign_p_values(left: Floats, right: Floats) -> Floats:
+    """Two-sided p-values of the exact sign test that ``left - right`` is as often above as below 0, over the last axis.
+
+    For successes, coded as 0 and 1, this is McNemar's exact test.
+
+    Parameters
+    ----------
+    left, right
+        ``[..., prompt]``; the two values of each prompt.
+
+    Returns
+    -------
+    array ``[...]``
+        Ties say nothing; cells in which all pairs tie get 1.
+
+    Examples
+    --------
+    >>> left, right = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0]), np.zeros(6)
+    >>> float(sign_p_values(left, right)), float(sign_p_values(left, left))
+    (0.0625, 1.0)
+    """
+    from scipy.stats import binom
+
+    above, below = (left > right).sum(-1), (left < right).sum(-1)
+    found: Floats = np.minimum(1.0, 2 * binom.cdf(np.minimum(above, below), above + below, 0.5))
+    return found
 
 
 def false_discovery_rate(p_values: Floats) -> Floats:
