@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jackfield_circuits.difference import Difference, diff
     from jackfield_circuits.edge import Edge
     from jackfield_circuits.evidence import Evidence
+    from jackfield_circuits.formats import read_circuit, write_circuit
     from jackfield_circuits.graphml import from_graphml, read_graphml, to_graphml, write_graphml
     from jackfield_circuits.neighbourhood import subgraph
     from jackfield_circuits.node import Node
@@ -52,12 +53,14 @@ __all__ = [
     "from_graphml",
     "from_json",
     "prune",
+    "read_circuit",
     "read_graphml",
     "read_json",
     "strongest_routes",
     "subgraph",
     "to_graphml",
     "to_json",
+    "write_circuit",
     "write_graphml",
     "write_json",
 ]
@@ -65,42 +68,21 @@ __all__ = [
 _HOMES = {
     "census": ("Census",),
     "circuit": ("Circuit",),
-    "comparison": (
-        "Comparison",
-        "compare",
-    ),
-    "support": (
-        "Support",
-        "consensus",
-    ),
-    "difference": (
-        "Difference",
-        "diff",
-    ),
+    "comparison": ("Comparison", "compare"),
+    "difference": ("Difference", "diff"),
     "edge": ("Edge",),
     "evidence": ("Evidence",),
-    "graphml": (
-        "from_graphml",
-        "read_graphml",
-        "to_graphml",
-        "write_graphml",
-    ),
+    "formats": ("read_circuit", "write_circuit"),
+    "graphml": ("from_graphml", "read_graphml", "to_graphml", "write_graphml"),
+    "neighbourhood": ("subgraph",),
     "node": ("Node",),
-    "node_link": (
-        "from_json",
-        "read_json",
-        "to_json",
-        "write_json",
-    ),
+    "node_link": ("from_json", "read_json", "to_json", "write_json"),
     "place": ("Place",),
     "provenance": ("Provenance",),
     "pruning": ("prune",),
-    "routes": (
-        "Route",
-        "strongest_routes",
-    ),
+    "routes": ("Route", "strongest_routes"),
     "shape": ("Shape",),
-    "neighbourhood": ("subgraph",),
+    "support": ("Support", "consensus"),
     "weights": ("Weights",),
 }
 

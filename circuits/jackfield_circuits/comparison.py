@@ -101,7 +101,7 @@ def compare(
     Raises
     ------
     CircuitError
-        If the circuits hold more nodes or edges than are possible.
+        If the circuits hold more nodes or edges than are possible, or none are.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def _overlap(
 ) -> Overlap:
     ours, theirs = ({str(element) for element in elements} for elements in (first, second))
     shared, union, smaller = len(ours & theirs), len(ours | theirs), min(len(ours), len(theirs))
-    if possible is not None and union > possible:
+    if possible is not None and possible < max(union, 1):
         raise CircuitError(
             f"the two circuits hold {union} different elements, but only {possible} are said to be possible"
         )
@@ -142,7 +142,7 @@ def _chance(possible: int, first: int, second: int, shared: int) -> Chance:
 
     blind = hypergeom(possible, first, second)
     low, high = blind.interval(0.95)
-    return Chance(possible, float(blind.mean()) if possible else 0.0, int(low), int(high), float(blind.sf(shared - 1)))
+    return Chance(possible, first * second / possible, int(low), int(high), float(blind.sf(shared - 1)))
 
 
 def _weighted(first: tuple[Node | Edge, ...], second: tuple[Node | Edge, ...], metric: str | None) -> float | None:

@@ -37,7 +37,7 @@ class Support:
     mixed
         Voices with findings of both signs.
     silent
-        Voices that claim something and find nothing.
+        Voices that tested and find nothing. Claims without a q-value are no voice.
     """
 
     name: str
@@ -103,6 +103,8 @@ def consensus(
 def _support(element: Node | Edge, voice: Callable[[Evidence], str], alpha: float) -> Support:
     signs: dict[str, set[bool]] = defaultdict(set)
     for claim in element.evidence:
+        if claim.q_value is None:
+            continue
         signs[voice(claim)] |= {claim.low is not None and claim.low > 0} if claim.is_finding(alpha) else set()
 
     def those_with(*found: bool) -> tuple[str, ...]:
