@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jackfield_circuits.place import Place
     from jackfield_circuits.provenance import Provenance
     from jackfield_circuits.pruning import prune
+    from jackfield_circuits.resolution import Resolution, resolve, speaker
     from jackfield_circuits.routes import Route, strongest_routes
     from jackfield_circuits.shape import Shape
     from jackfield_circuits.support import Support, consensus
@@ -43,6 +44,7 @@ __all__ = [
     "Node",
     "Place",
     "Provenance",
+    "Resolution",
     "Route",
     "Shape",
     "Support",
@@ -56,6 +58,8 @@ __all__ = [
     "read_circuit",
     "read_graphml",
     "read_json",
+    "resolve",
+    "speaker",
     "strongest_routes",
     "subgraph",
     "to_graphml",
@@ -80,6 +84,7 @@ _HOMES = {
     "place": ("Place",),
     "provenance": ("Provenance",),
     "pruning": ("prune",),
+    "resolution": ("Resolution", "resolve", "speaker"),
     "routes": ("Route", "strongest_routes"),
     "shape": ("Shape",),
     "support": ("Support", "consensus"),

@@ -37,6 +37,8 @@ class Census:
         How many of them at least one claim finds.
     kinds, layers
         Nodes by kind, and by layer; nodes without a layer are not counted there.
+    conflicts
+        Nodes and edges about which findings contradict each other, see `Circuit.conflicts`.
     claims
         Claims by plugin, method and metric.
     loose
@@ -51,6 +53,7 @@ class Census:
     edge_findings: int
     kinds: Mapping[str, int]
     layers: Mapping[int, int]
+    conflicts: int
     claims: tuple[Claims, ...]
     loose: int
     runs: Mapping[str, Mapping[str, str]]
@@ -75,6 +78,7 @@ class Census:
             edge_findings=sum(edge.is_finding(alpha) for edge in circuit.edges),
             kinds=dict(Counter(node.kind for node in circuit.nodes)),
             layers=dict(sorted(layers.items())),
+            conflicts=len(circuit.conflicts(alpha)),
             claims=_claims(circuit, alpha),
             loose=sum(node.id not in ends for node in circuit.nodes),
             runs={digest: _told(run) for digest, run in circuit.runs.items()},

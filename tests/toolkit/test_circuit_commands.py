@@ -84,6 +84,19 @@ def test_paths_go_from_the_input_to_the_logits(circuit: Asks) -> None:
     assert "input->m0, m0->m1" in circuit("paths", "first.graphml", "--to", "m1").stdout
 
 
+def test_resolve_shows_conflicts_and_abstains(circuit: Asks) -> None:
+    write_circuit(read_circuit("first.graphml") | read_circuit("second.json"), "merged.json")
+    found = document(circuit("resolve", "merged.json", "--conflicts", "--json"))
+    assert list(found) == ["m0->logits"]
+    (conflict,) = found["m0->logits"]["resolutions"]
+    assert [claim["score"] for side in ("positive", "negative") for claim in conflict[side]] == [1.0, -1.0]
+    assert found["m0->logits"]["speaker"] is None
+    shown = circuit("resolve", "merged.json").stdout
+    assert "3 supported, 1 conflict" in shown
+    assert "(abstains)" in shown
+    assert "1 with findings that contradict" in circuit("stats", "merged.json").stdout
+
+
 def test_an_infinite_score_is_text_in_json(circuit: Asks) -> None:
     write_circuit(Circuit(edges=[scored("input->logits", math.inf)], runs={"5f2c": {}}), "infinite.json")
     assert document(circuit("paths", "infinite.json", "--json"))[0]["scores"] == ["inf"]

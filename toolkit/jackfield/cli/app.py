@@ -10,7 +10,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from jackfield.cli.circuit_parts import prune, subgraph
-from jackfield.cli.circuit_questions import compare, consensus, diff, paths, stats
+from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
 from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
 from jackfield.cli.run import run
 from jackfield.cli.show import show
@@ -109,6 +109,7 @@ _circuit.command(
 _circuit.command(epilog=_examples("circuit compare out/ioi out/induction --shape 6x8"))(compare)
 _circuit.command(epilog=_examples("circuit diff before.graphml after.graphml --alpha 0.01"))(diff)
 _circuit.command(epilog=_examples("circuit paths out/demo --count 5", "circuit paths out/demo --from a0.h1"))(paths)
+_circuit.command(epilog=_examples("circuit resolve out/demo", "circuit resolve merged.graphml --conflicts"))(resolve)
 _circuit.command(epilog=_examples("circuit prune out/demo --findings --out found.graphml"))(prune)
 _circuit.command(epilog=_examples("circuit subgraph out/demo 'a5.*' --hops 1 --out layer-5.graphml"))(subgraph)
 app.add_typer(_circuit, name="circuit")

@@ -1,9 +1,10 @@
-"""``jackfield circuit stats``, ``consensus``, ``compare``, ``diff`` and ``paths``: what circuits say."""
+"""``jackfield circuit stats``, ``consensus``, ``compare``, ``diff``, ``paths`` and ``resolve``: what circuits say."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jackfield.cli.circuit_files import Alpha, CircuitPath, Metric, circuit_at
+from jackfield.cli.plugins_at_hand import discover
 from jackfield.cli.terminal import AsJson, output, print_json, print_table, text
 
 if TYPE_CHECKING:
+    from jackfield_circuits import Evidence, Resolution
     from jackfield_circuits.comparison import Overlap
 
-__all__ = ["compare", "consensus", "diff", "paths", "stats"]
+__all__ = ["compare", "consensus", "diff", "paths", "resolve", "stats"]
 
 
 class By(StrEnum):
@@ -39,6 +42,8 @@ def stats(circuit: CircuitPath, alpha: Alpha = 0.05, json: AsJson = False) -> No
     console = output()
     console.print(f"{census.nodes} nodes, {census.node_findings} with a finding; {census.loose} without an edge")
     console.print(f"{census.edges} edges, {census.edge_findings} with a finding")
+    if census.conflicts:
+        console.print(f"{census.conflicts} with findings that contradict each other; see jackfield circuit resolve")
     for noun, counts in (("kinds", census.kinds), ("nodes by layer", census.layers)):
         console.print(text(f"{noun}: {', '.join(f'{name} {count}' for name, count in counts.items()) or 'none'}"))
     for digest, told in census.runs.items():
@@ -159,6 +164,54 @@ def paths(
         return
     rows = ((_number(each.strength), ", ".join(each.edges), ", ".join(map(_number, each.scores))) for each in found)
     print_table(("strength", "path", "scores"), rows)
+
+
+def resolve(
+    circuit: CircuitPath,
+    conflicts: Annotated[
+        bool, typer.Option("--conflicts", help="List only what findings contradict each other about.")
+    ] = False,
+    alpha: Alpha = 0.05,
+    json: AsJson = False,
+) -> None:
+    """Say of every node and edge what its claims support together, and which one speaks for it."""
+    found = circuit_at(circuit)
+    resolutions = found.conflicts(alpha) if conflicts else found.resolutions(alpha)
+    registry = discover()
+    speakers = {name: registry.resolve_evidence(found.evidence(name)) for name in resolutions}
+    if json:
+        print_json({name: _resolved(resolutions[name], speakers[name]) for name in resolutions})
+        return
+    counts = Counter(each.verdict for resolved in resolutions.values() for each in resolved)
+    output().print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "no claims to resolve")
+    print_table(
+        ("", "metric", "position", "verdict", "q", "positive", "negative", "speaker"),
+        (
+            (
+                *(name, each.metric, each.position or "", each.verdict, _number(each.q_value)),
+                *("; ".join(map(_said, claims)) for claims in (each.positive, each.negative)),
+                _said(claim) if (claim := speakers[name]) else "(abstains)",
+            )
+            for name, resolved in resolutions.items()
+            for each in resolved
+            if each.verdict != "undecided"
+        ),
+    )
+
+
+def _resolved(resolutions: Iterable[Resolution], speaker: Evidence | None) -> dict[str, Any]:
+    def dumped(claims: Iterable[Evidence]) -> list[dict[str, Any]]:
+        return [claim.model_dump(mode="json", exclude_none=True) for claim in claims]
+
+    listed = [
+        vars(each) | {side: dumped(getattr(each, side)) for side in ("positive", "negative", "others")}
+        for each in resolutions
+    ]
+    return {"resolutions": listed, "speaker": next(iter(dumped([speaker] if speaker else [])), None)}
+
+
+def _said(claim: Evidence) -> str:
+    return f"{claim.plugin}: {claim.method} {_number(claim.score)}"
 
 
 def _overlap_row(noun: str, overlap: Overlap) -> tuple[str, ...]:
