@@ -25,7 +25,8 @@ task: {name: names, pairs: 12}
 analyses: [first, {second: {scale: 2.0}}]
 """
 COMMANDS = (
-    ["run"], ["show"], ["plugins"], ["analyses"], ["tasks"], ["metrics"], ["models"], ["models", "pull"], [],
+    ["run"], ["show"], ["verify"], ["plugins"], ["analyses"], ["tasks"], ["metrics"], ["models"],
+    ["models", "pull"], [],
 )  # fmt: skip
 
 

@@ -13,12 +13,13 @@ from jackfield.cli.listings import list_analyses, list_metrics, list_models, lis
 from jackfield.cli.run import run
 from jackfield.cli.show import show
 from jackfield.cli.terminal import complain
+from jackfield.cli.verify import verify
 from jackfield.errors import JackfieldError
 
 __all__ = ["app", "main"]
 
 WRONG = 2
-"""Exit status where something was asked that cannot be done; 1 says that a study ran and an analysis in it failed."""
+"""Exit status where something was asked that cannot be done; 1 says that an analysis, or a claim, failed."""
 INTERRUPTED = 130
 
 
@@ -85,6 +86,7 @@ app.command(
     )
 )(run)
 app.command(epilog=_examples("show out/demo", "show out/demo --json"))(show)
+app.command(epilog=_examples("verify out/demo/circuit.graphml", "verify circuit.json --model ./my-gpt2 --json"))(verify)
 app.command("plugins", epilog=_examples("plugins", "plugins --traceback", "plugins --json"))(list_plugins)
 app.command("analyses", epilog=_examples("analyses", "analyses activation_patching"))(list_analyses)
 app.command("tasks", epilog=_examples("tasks", "tasks --json"))(list_tasks)
