@@ -193,8 +193,8 @@ def _difference(claim: Evidence, made: Iterable[Evidence]) -> str:
     alike = [other for other in made if all(getattr(other, word) == getattr(claim, word) for word in _WORDS)]
     if not alike:
         return f"no such claim is made now: {claim.method}, {claim.metric} by {claim.plugin}"
-    problems: list[list[str]] = [list(_unequal(claim, other)) for other in alike]
-    return "; ".join(min(problems, key=lambda found: len(found)))
+    nearest: list[str] = min((list(_unequal(claim, other)) for other in alike), key=len)
+    return "; ".join(nearest)
 
 
 def _unequal(claim: Evidence, other: Evidence) -> Iterator[str]:
