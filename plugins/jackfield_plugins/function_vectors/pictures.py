@@ -1,0 +1,150 @@
+"""Pictures of function vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jackfield.plotting import FINDING_MARK, band, heatmap, new_figure
+from jackfield.sites import Site
+from jackfield_plugins.function_vectors.kinds import CONTROLS, NONE, OWN_PLACE, SHARED, VECTOR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from jackfield_plugins.function_vectors.result import FunctionVectorsResult
+
+__all__ = ["answers", "contexts", "effects", "layers", "transfers"]
+
+_COLOURS = {
+    NONE: "#222222", VECTOR: "#1b5e9b", SHARED: "#62a5d9", "random heads": "#8c8c8c", "other functions' heads": "#c98a2b",
+    "other functions' vectors": "#b2552a", "random vector": "#bdbdbd", "layer average": "#5b8c5a", OWN_PLACE: "#a3cf9f",
+}  # fmt: skip
+
+
+def answers(result: FunctionVectorsResult, context: str) -> Figure:
+    """Shares answered by function, one mark with its interval for each kind of vector."""
+    data = result.data.sel(context=context)
+    labels = data["label"].values.tolist()
+    figure = new_figure(2.0 + 1.0 * max(len(labels), 4), 4.4)
+    axes = figure.subplots()
+    kinds = data["vector_kind"].values.tolist()
+    for place, kind in enumerate(kinds):
+        part = data.sel(vector_kind=kind)
+        x = np.arange(len(labels)) + (place - (len(kinds) - 1) / 2) * 0.09
+        value, low, high = (part[f"answered{end}"].values for end in ("", "_low", "_high"))
+        spread = np.clip([value - low, high - value], 0, None)
+        axes.errorbar(
+            x, value, yerr=spread, fmt="D" if kind == VECTOR else "o", markersize=5 if kind == VECTOR else 3.5,
+            elinewidth=1, color=_COLOURS[kind], label=kind,
+        )  # fmt: skip
+    found = set(result.served())
+    marked = [f"{FINDING_MARK} {label}" if label in found else label for label in labels]
+    axes.set_xticks(range(len(labels)), marked, rotation=25, ha="right")
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_ylabel("held-out inputs answered")
+    figure.legend(loc="outside upper center", ncols=3, fontsize=7, frameon=False)
+    figure.supxlabel(f"{FINDING_MARK} finding without examples: q ≤ 0.05 and beyond every control", fontsize=8)
+    return figure
+
+
+def effects(result: FunctionVectorsResult) -> Figure:
+    """Average indirect effects of heads: layers upwards, heads to the right; a panel for each corruption.
+
+    Means over functions; a dot marks heads whose effect is a finding for some function.
+    """
+    data = result.data
+    heads = [Site.parse(name) for name in data["head"].values]
+    deep, wide = max(head.layer or 0 for head in heads) + 1, max(head.head or 0 for head in heads) + 1
+    clear = (data["q_value_aie"] <= 0.05) & (data["aie_low"] > data["aie_control_high"].clip(min=0))
+    names = data["corruption"].values.tolist()
+    figure = new_figure(2.0 + 0.4 * max(wide, 8) * len(names), 1.6 + 0.28 * max(deep, 6))
+    panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    averages = data["aie"].mean("function")
+    limit = max(float(abs(averages).max()), 1e-6)
+    image = None
+    for axes, name in zip(panels, names, strict=True):
+        values = averages.sel(corruption=name).values.reshape(deep, wide)
+        found = clear.sel(corruption=name).any("function").values.reshape(deep, wide)
+        image = heatmap(axes, values, found, [str(n) for n in range(deep)], [str(n) for n in range(wide)], limit)
+        axes.set_title(name.replace("_", " "), fontsize=10)
+        axes.set_xlabel("head")
+    panels[0].set_ylabel("layer")
+    if image is not None:
+        figure.colorbar(image, ax=panels, label="probability, mean over functions", shrink=0.9)
+    figure.supxlabel(f"{FINDING_MARK} finding for some function", fontsize=8)
+    return figure
+
+
+def layers(result: FunctionVectorsResult) -> Figure:
+    """The share answered without examples, by the layer after which the vector is added."""
+    data = result.data
+    figure = new_figure(6.4, 4.0)
+    axes = figure.subplots()
+    spread = data["by_layer"].mean("function")
+    for label, row in zip(data["label"].values, data["by_layer"].values, strict=True):
+        axes.plot(data["layer"].values, row, color="#9db8d0", linewidth=0.8)
+        axes.annotate(label, (data["layer"].values[-1], row[-1]), fontsize=6, xytext=(3, 0), textcoords="offset points")
+    low, high = (data[f"by_layer{end}"].mean("function").values for end in ("_low", "_high"))
+    band(axes, data["layer"].values.tolist(), spread.values, low, high, "mean over functions", _COLOURS[VECTOR])
+    axes.set_xticks(data["layer"].values)
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_xlabel("added after layer")
+    axes.set_ylabel("held-out inputs answered")
+    axes.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def transfers(result: FunctionVectorsResult) -> Figure:
+    """Shares answered without examples with other functions' heads, and with their vectors; and common heads."""
+    data = result.data
+    labels = data["label"].values.tolist()
+    size = 0.32 * max(len(labels), 5)
+    figure = new_figure(2.4 + 3 * size, 1.8 + size)
+    panels = figure.subplots(1, 3, sharey=True)
+    titles = {"transfer_heads": "own outputs of its heads", "transfer_vector": "its vector", "common_heads": "common heads"}
+    for axes, (name, title) in zip(panels, titles.items(), strict=True):
+        _square(axes, data[name].values.astype(float), labels, result)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("of this function")
+    panels[0].set_ylabel("inputs of this function")
+    return figure
+
+
+def _square(axes: Axes, values: np.ndarray, labels: list[str], result: FunctionVectorsResult) -> None:  # type: ignore[type-arg]
+    whole = bool(values.max() > 1)
+    limit = float(result.provenance.config["heads"]) if whole else 1.0
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=limit, origin="lower", aspect="auto")
+    for row, column in np.ndindex(values.shape):
+        text = f"{values[row, column]:.0f}" if whole else f"{values[row, column]:.1f}"
+        dark = values[row, column] > 0.6 * limit
+        axes.text(column, row, text, ha="center", va="center", fontsize=5, color="white" if dark else "black")
+    axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=7)
+    axes.set_yticks(range(len(labels)), labels, fontsize=7)
+    axes.tick_params(length=0)
+
+
+def contexts(result: FunctionVectorsResult) -> Figure:
+    """Mean shares over functions in every context: nothing added, the vector, and the control that does best there."""
+    data = result.data
+    names = data["context"].values.tolist()
+    figure = new_figure(7.0, 1.6 + 0.32 * max(len(names), 4))
+    axes = figure.subplots()
+    means = data["answered"].mean("function")
+    best = means.sel(vector_kind=list(CONTROLS)).max("vector_kind")
+    for values, low, high, label, colour in (
+        *((means.sel(vector_kind=kind), data["answered_low"].sel(vector_kind=kind).mean("function"),
+           data["answered_high"].sel(vector_kind=kind).mean("function"), kind, _COLOURS[kind])
+          for kind in (NONE, VECTOR)),
+        (best, best, best, "best control", "#b2552a"),
+    ):  # fmt: skip
+        spread = np.clip([values.values - low.values, high.values - values.values], 0, None)
+        axes.errorbar(values.values, range(len(names)), xerr=spread, fmt="o", markersize=4, color=colour, label=label)
+    axes.set_yticks(range(len(names)), [name.replace("\n", " / ").replace("$", r"\$") for name in names], fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlim(-0.04, 1.04)
+    axes.set_xlabel("held-out inputs answered, mean over functions")
+    figure.legend(loc="outside upper center", ncols=3, fontsize=7, frameon=False)
+    return figure
