@@ -15,8 +15,8 @@ from jackfield_plugins.function_vectors.evaluation import Addition
 from jackfield_plugins.function_vectors.subject import Subject
 
 __all__ = [
-    "CONTROLS", "KINDS", "LAYER_AVERAGE", "NONE", "OTHER_HEADS", "OTHER_VECTORS", "OWN_PLACE", "RANDOM_HEADS",
-    "RANDOM_VECTOR", "SHARED", "VECTOR", "Injection", "additions",
+    "CONTROLS", "KINDS", "LAYER_AVERAGE", "NONE", "NULLS", "OTHER_HEADS", "OTHER_VECTORS", "OWN_PLACE", "RANDOM_HEADS",
+    "RANDOM_VECTOR", "RIVALS", "SHARED", "VECTOR", "Injection", "additions",
 ]  # fmt: skip
 
 NONE = "nothing added"
@@ -41,6 +41,12 @@ CONTROLS: Mapping[str, str] = {
 KINDS: tuple[str, ...] = (NONE, VECTOR, SHARED, *CONTROLS, OWN_PLACE)
 """Everything that is added: ``SHARED`` are the function's mean outputs of the heads that rank first over all functions;
 ``OWN_PLACE`` is the layer average added where, and as often as, it works best itself."""
+
+NULLS: tuple[str, ...] = (NONE, RANDOM_HEADS, OTHER_HEADS, OTHER_VECTORS, RANDOM_VECTOR)
+"""What should not make the model carry out the function; a finding must be clear of all of these."""
+
+RIVALS: tuple[str, ...] = (LAYER_AVERAGE, OWN_PLACE)
+"""What holds all that the heads write, and more: a baseline to beat, and no proof that nothing is carried."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jackfield.plotting import FINDING_MARK, band, heatmap, new_figure
 from jackfield.sites import Site
-from jackfield_plugins.function_vectors.kinds import CONTROLS, NONE, OWN_PLACE, SHARED, VECTOR
+from jackfield_plugins.function_vectors.kinds import NONE, NULLS, OWN_PLACE, SHARED, VECTOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def answers(result: FunctionVectorsResult, context: str) -> Figure:
     axes.set_ylim(-0.04, 1.04)
     axes.set_ylabel("held-out inputs answered")
     figure.legend(loc="outside upper center", ncols=3, fontsize=7, frameon=False)
-    figure.supxlabel(f"{FINDING_MARK} finding without examples: q ≤ 0.05 and beyond every control", fontsize=8)
+    figure.supxlabel(f"{FINDING_MARK} finding without examples: q ≤ 0.05 and beyond every control but the layer average", fontsize=8)
     return figure
 
 
@@ -133,7 +133,7 @@ def contexts(result: FunctionVectorsResult) -> Figure:
     figure = new_figure(7.0, 1.6 + 0.32 * max(len(names), 4))
     axes = figure.subplots()
     means = data["answered"].mean("function")
-    best = means.sel(vector_kind=list(CONTROLS)).max("vector_kind")
+    best = means.sel(vector_kind=list(NULLS[1:])).max("vector_kind")
     for values, low, high, label, colour in (
         *((means.sel(vector_kind=kind), data["answered_low"].sel(vector_kind=kind).mean("function"),
            data["answered_high"].sel(vector_kind=kind).mean("function"), kind, _COLOURS[kind])

@@ -30,7 +30,7 @@ class Choice:
     layers, strengths
         What was tried.
     vector, average
-        The share of inputs that are answered with the function vector, and with the layer average,
+        The mean probability of the answer with the function vector, and with the layer average,
         ``[layer, strength]``.
     """
 
@@ -41,7 +41,7 @@ class Choice:
 
     @property
     def place(self) -> Injection:
-        """Where the function vector works best; of equals the least strength, then the first layer."""
+        """Where the function vector works best."""
         return self._best(self.vector)
 
     @property
@@ -49,8 +49,8 @@ class Choice:
         """Where the layer average works best."""
         return self._best(self.average)
 
-    def _best(self, answered: Floats) -> Injection:
-        strength, layer = np.unravel_index(answered.T.argmax(), answered.T.shape)
+    def _best(self, probability: Floats) -> Injection:
+        layer, strength = np.unravel_index(probability.argmax(), probability.shape)
         return Injection(self.layers[layer], self.strengths[strength])
 
 
@@ -74,6 +74,7 @@ def choose(bench: Bench, config: FunctionVectorsConfig, subject: Subject) -> Cho
 
     cells = [cell for place in places for cell in added(place)]
     prompts = subject.material.bare(bench, subject.material.extraction)
-    right = graded(bench, prompts, cells, f"{subject.material.function.label}: layers and strengths") < 1
-    answered = right.mean(-1).reshape(len(layers), len(strengths), 2)
-    return Choice(layers, strengths, answered[..., 0], answered[..., 1])
+    description = f"{subject.material.function.label}: layers and strengths"
+    found = graded(bench, prompts, cells, description, "probability").mean(-1)
+    vectors, averages = found.reshape(len(layers), len(strengths), 2).transpose(2, 0, 1)
+    return Choice(layers, strengths, vectors, averages)

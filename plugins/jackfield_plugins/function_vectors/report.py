@@ -16,7 +16,7 @@ from jackfield.sites import Site
 from jackfield.statistics import bootstrap_mean, false_discovery_rate, paired_p_values
 from jackfield_plugins.function_vectors.config import FunctionVectorsConfig
 from jackfield_plugins.function_vectors.effects import every_head
-from jackfield_plugins.function_vectors.kinds import CONTROLS, KINDS, NONE, VECTOR
+from jackfield_plugins.function_vectors.kinds import KINDS, NONE, NULLS, RIVALS, VECTOR
 from jackfield_plugins.function_vectors.natural import NATURAL
 from jackfield_plugins.function_vectors.places import Choice
 from jackfield_plugins.function_vectors.subject import Subject
@@ -92,7 +92,7 @@ def dataset(
             "shared_head": ("head", [head in shared for head in heads]),
             "context": _contexts(reports),
             "vector_kind": list(KINDS),
-            "control_kind": list(CONTROLS),
+            "control_kind": [*NULLS, *RIVALS],
             "layer": list(first.choice.layers),
             "strength": list(first.choice.strengths),
             "dimension": np.arange(len(first.subject.vector)),
@@ -132,10 +132,10 @@ def _extraction(reports: Sequence[Report]) -> Variables:
             ("function", "rank"), [[p for _, p in report.decoded] for report in reports], _PROBABILITY,
         ),
         "tried": (
-            ("function", "layer", "strength"), np.stack([report.choice.vector for report in reports]), _SHARE,
+            ("function", "layer", "strength"), np.stack([report.choice.vector for report in reports]), _PROBABILITY,
         ),
         "tried_average": (
-            ("function", "layer", "strength"), np.stack([report.choice.average for report in reports]), _SHARE,
+            ("function", "layer", "strength"), np.stack([report.choice.average for report in reports]), _PROBABILITY,
         ),
     }  # fmt: skip
 
@@ -163,7 +163,7 @@ def _answers(bench: Bench, reports: Sequence[Report]) -> Variables:
     names = _contexts(reports)
     full = np.full((len(reports), len(names), len(KINDS)), np.nan)
     found = {f"{name}{end}": full.copy() for name in ("answered", "gain") for end in ("", "_low", "_high")}
-    p_values = np.full((len(reports), len(names), len(CONTROLS)), np.nan)
+    p_values = np.full((len(reports), len(names), len(NULLS + RIVALS)), np.nan)
     for row, report in enumerate(reports):
         for column, context in enumerate(names):
             if context not in report.answered:
@@ -174,13 +174,14 @@ def _answers(bench: Bench, reports: Sequence[Report]) -> Variables:
                 interval = bootstrap_mean(values, bench.rng(f"interval/{name}/{report.subject.name}/{context}"), LEVEL)
                 for end, part in (("", values.mean(-1)), ("_low", interval.low), ("_high", interval.high)):
                     found[name + end][row, column] = part
-            controls = np.stack([shares[kind] for kind in CONTROLS])
+            controls = np.stack([shares[kind] for kind in NULLS + RIVALS])
             p_values[row, column] = paired_p_values(np.broadcast_to(shares[VECTOR], controls.shape), controls)
     dims = ("function", "context", "vector_kind")
     return {
         **{name: (dims, values, _SHARE) for name, values in found.items()},
         "p_value": ((*dims[:2], "control_kind"), p_values, _PROBABILITY),
-        "q_value": (dims[:2], _corrected(p_values.max(-1)), _PROBABILITY),
+        "q_value": (dims[:2], _by_context(p_values[..., : len(NULLS)].max(-1)), _PROBABILITY),
+        "q_value_rivals": (dims[:2], _by_context(p_values[..., len(NULLS) :].max(-1)), _PROBABILITY),
     }
 
 
@@ -212,6 +213,11 @@ def _layers(bench: Bench, reports: Sequence[Report]) -> Variables:
         name: (("function", "layer"), np.stack(values), _SHARE)
         for name, values in zip(names, zip(*rows, strict=True), strict=True)
     }
+
+
+def _by_context(p_values: Floats) -> Floats:
+    """q-values of all functions together, context by context, ``[function, context]``."""
+    return np.stack([_corrected(column) for column in p_values.T], axis=1)
 
 
 def _corrected(p_values: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +15,7 @@ from jackfield.results import AnalysisResult
 from jackfield.sites import Kind, Site
 from jackfield_circuits import Circuit, Edge, Evidence, Node
 from jackfield_plugins.function_vectors.answers import ZERO_SHOT
-from jackfield_plugins.function_vectors.kinds import CONTROLS, NONE, OWN_PLACE, SHARED, VECTOR
+from jackfield_plugins.function_vectors.kinds import NONE, NULLS, RIVALS, SHARED, VECTOR
 from jackfield_plugins.function_vectors.vector import FunctionVector
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class FunctionVectorsResult(AnalysisResult):
 
     * ``answered [function, context, vector_kind]``, the share of inputs answered, and ``gain``, by how much that is more
       than with nothing added, both with intervals; ``p_value [function, context, control_kind]`` of the function vector
-      against each control, and ``q_value [function, context]`` against the one that it beats least surely;
+      against each control; ``q_value [function, context]`` against that of ``NULLS`` which it beats least surely, and
+      ``q_value_rivals`` the same of ``RIVALS``, each corrected over the functions of a context;
     * ``aie [function, corruption, head]``, the average indirect effect of each head, with interval, control, ``p_value``
       and ``q_value`` (names end in ``_aie``); ``head_rank``, by which heads are chosen;
     * ``alone [function, head]``, what a head of the vector adds by itself, with the same beside it;
@@ -94,33 +95,50 @@ class FunctionVectorsResult(AnalysisResult):
             )
         return self.data.sel(function=function)
 
-    def _hardest(self, part: xr.Dataset) -> str:
-        """The control that gains most in a context of a function."""
-        gains = part["gain"].sel(vector_kind=list(CONTROLS))
-        return str(gains["vector_kind"].values[int(gains.values.argmax())])
-
     @cached_property
     def claims(self) -> Mapping[tuple[str, str, str], Evidence]:
-        """For each function and context what is claimed of the function vector, and of the shared heads' sum."""
-        found = {}
-        for function in self.data["function"].values.tolist():
-            for context in self.data["context"].values.tolist():
-                part = self.data.sel(function=function, context=context)
-                if not bool(part["gain"].isnull().all()):
-                    for kind in (VECTOR, SHARED):
-                        found[function, context, kind] = self._claim(part, kind)
-        return found
+        """What is claimed by function, context and kind of vector: the function vector's, and the shared heads' sum.
 
-    def _claim(self, part: xr.Dataset, kind: str) -> Evidence:
-        hardest = self._hardest(part)
+        A claim's score is the share of inputs answered, its control that of ``NULLS`` with which most are.
+        """
+        return {
+            (function, context, kind): self._claim(function, context, kind, NULLS)
+            for function, context in self._measured
+            for kind in (VECTOR, SHARED)
+        }
+
+    @cached_property
+    def rival_claims(self) -> Mapping[tuple[str, str], Evidence]:
+        """The same of the function vector, with that of ``RIVALS`` as control with which most inputs are answered."""
+        return {
+            (function, context): self._claim(function, context, VECTOR, RIVALS) for function, context in self._measured
+        }
+
+    @property
+    def _measured(self) -> list[tuple[str, str]]:
+        """The contexts that each function has."""
+        known = self.data["answered"].sel(vector_kind=VECTOR).notnull()
+        return [
+            (function, context)
+            for function in self.data["function"].values.tolist()
+            for context in self.data["context"].values.tolist()
+            if bool(known.sel(function=function, context=context))
+        ]
+
+    def _claim(self, function: str, context: str, kind: str, controls: Sequence[str]) -> Evidence:
+        part = self.data.sel(function=function, context=context)
+        shares = part["answered"].sel(vector_kind=list(controls))
+        hardest = str(shares["vector_kind"].values[int(shares.values.argmax())])
         place = f"added {float(part['best_strength']):g} times after layer {int(part['best_layer'])}"
         tested: dict[str, Any] = {}
         if kind == VECTOR:
-            tested = {"p_value": part["p_value"].values.max(), "q_value": part["q_value"].item()}
+            q_value = part["q_value" if controls is NULLS else "q_value_rivals"]
+            p_values = part["p_value"].sel(control_kind=list(controls))
+            tested = {"p_value": p_values.values.max(), "q_value": q_value.item()}
         return self._evidence(
-            f"{kind} of {part['label'].item()}, {part['context'].item()}, {place}", "answered", "share of inputs",
-            int(part["held_out_inputs"]), hardest, _three(part.sel(vector_kind=kind), "gain"),
-            _three(part.sel(vector_kind=hardest), "gain"), tested,
+            f"{kind} of {part['label'].item()}, {context}, {place}", "answered", "share of inputs",
+            int(part["held_out_inputs"]), hardest, _three(part.sel(vector_kind=kind), "answered"),
+            _three(part.sel(vector_kind=hardest), "answered"), tested,
         )  # fmt: skip
 
     def _evidence(
@@ -188,10 +206,10 @@ class FunctionVectorsResult(AnalysisResult):
         An edge says that what the head writes is part of what is added there, wherever the head itself lies.
         """
         nodes = [Node(id=head, evidence=(claim,)) for head, claim in self._head_claims()]
-        for (function, _, kind), claim in self.claims.items():
-            if kind == VECTOR:
-                site = Site(Kind.RESID_POST, int(self._of(function)["best_layer"]))
-                nodes.append(Node(id=str(site), evidence=(claim,)))
+        for function, context in self._measured:
+            site = Site(Kind.RESID_POST, int(self._of(function)["best_layer"]))
+            evidence = self.claims[function, context, VECTOR], self.rival_claims[function, context]
+            nodes.append(Node(id=str(site), evidence=evidence))
         edges = [Edge.parse(name, (claim,)) for name, claim in self._edge_claims()]
         return Circuit(nodes, edges, {self.provenance.digest: self.provenance.as_dict()})
 
@@ -211,17 +229,18 @@ class FunctionVectorsResult(AnalysisResult):
     def summary(self) -> list[str]:
         return list(self._sentences())
 
-    def served(self, kind: str = VECTOR) -> list[str]:
-        """Labels of the functions whose zero-shot gain through a kind of vector is beyond zero and every control."""
-        labels = dict(zip(self.data["function"].values.tolist(), self.data["label"].values.tolist(), strict=True))
-        found = []
-        for function, label in labels.items():
-            claim = self.claims[function, ZERO_SHOT, kind]
-            if kind == VECTOR and claim.is_finding():
-                found.append(label)
-            elif kind != VECTOR and (claim.low or 0) > max(0, claim.control_high or 0):
-                found.append(label)
-        return found
+    def served(self, kind: str = VECTOR, context: str = ZERO_SHOT) -> list[str]:
+        """Labels of the functions for which a kind of vector is clear of all of ``NULLS`` in a context.
+
+        The function vector's claim must be a finding; of the shared heads' sum, which is not tested, only the intervals
+        are compared.
+        """
+        claims = {function: self.claims[function, known, kind] for function, known in self._measured if known == context}
+        return [
+            self._of(function)["label"].item()
+            for function, claim in claims.items()
+            if (claim.is_finding() if kind == VECTOR else (claim.low or 0) > (claim.control_high or 0))
+        ]
 
     def _sentences(self) -> Iterator[str]:
         names = self.data["function"].values.tolist()
@@ -229,17 +248,25 @@ class FunctionVectorsResult(AnalysisResult):
             f"Vectors of {len(names)} functions, each the sum of {self._count} heads' mean outputs, reported on "
             f"{int(self.data['held_out_inputs'].sum())} held-out inputs; {len(self.left_out)} functions were left out."
         )
-        at = self.data.sel(context=ZERO_SHOT)
         for function in names:
-            part = at.sel(function=function)
-            hardest = self._hardest(part)
-            claim = self.claims[function, ZERO_SHOT, VECTOR]
+            claim, rival = self.claims[function, ZERO_SHOT, VECTOR], self.rival_claims[function, ZERO_SHOT]
+            part = self._of(function).sel(context=ZERO_SHOT)
+            bare = part.sel(vector_kind=NONE)
             yield (
-                f"{part['label'].item()}: without examples {_percent(part, NONE)} answered, with the vector "
-                f"({float(part['best_strength']):g} times after layer {int(part['best_layer'])}) {_percent(part, VECTOR)}; "
-                f"best control, {hardest}, {_percent(part, hardest)}; layer average at its own best place "
-                f"{_percent(part, OWN_PLACE)}; {'a finding' if claim.is_finding() else 'no finding'}."
+                f"{part['label'].item()}: without examples {_percent(*_three(bare, 'answered'))} answered, with the vector "
+                f"({float(part['best_strength']):g} times after layer {int(part['best_layer'])}) "
+                f"{_percent(claim.score, claim.low, claim.high)}; best control, {claim.control_kind}, "
+                f"{_percent(claim.control, claim.control_low, claim.control_high)}; {rival.control_kind} "
+                f"{_percent(rival.control, rival.control_low, rival.control_high)}; "
+                f"{'a finding' if claim.is_finding() else 'no finding'}, "
+                f"{'better' if rival.is_finding() else 'not clearly better'} than the layer average."
             )
+        gains = self.data["gain"].sel(context=ZERO_SHOT, vector_kind=VECTOR)
+        yield (
+            f"{int((gains >= 0.5).sum())} functions gain half of all inputs or more; {len(self.served())} are findings, "
+            f"and {sum(self.rival_claims[name, ZERO_SHOT].is_finding() for name in names)} of the vectors are also "
+            "clear of the layer average."
+        )
         shared = self.data["head"].values[self.data["shared_head"].values].tolist()
         served = self.served(SHARED)
         yield (
@@ -265,6 +292,5 @@ def _three(part: xr.Dataset, name: str) -> tuple[float, float, float]:
     return value, low, high
 
 
-def _percent(part: xr.Dataset, kind: str) -> str:
-    value, low, high = _three(part.sel(vector_kind=kind), "answered")
+def _percent(value: float | None, low: float | None, high: float | None) -> str:
     return f"{value:.0%} [{low:.0%}, {high:.0%}]"
