@@ -1,4 +1,4 @@
-"""Function vectors: what of a function, inferred from examples, a few heads carry, and whether it works without them."""
+"""Function vectors: what a few heads carry of a function that examples show, and whether it works without them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jackfield_plugins.function_vectors.material import gather
 from jackfield_plugins.function_vectors.places import choose, swept_layers
 from jackfield_plugins.function_vectors.report import Report, dataset
 from jackfield_plugins.function_vectors.result import FunctionVectorsResult
-from jackfield_plugins.function_vectors.subject import Subject, extract, mean_effect_ranking
+from jackfield_plugins.function_vectors.subject import extract, mean_effect_ranking
 from jackfield_plugins.function_vectors.transfer import by_layer, transfer
 
 __all__ = ["FunctionVectors"]
@@ -30,10 +30,10 @@ __all__ = ["FunctionVectors"]
 class FunctionVectors(Analysis[FunctionVectorsConfig]):
     """Extract a vector for each of several functions, and add it where no example shows the function.
 
-    A function's inputs are split. One half gives examples and queries, of which only those are kept that the model
-    answers; heads' mean outputs at the last token; the effect of putting one head's mean into prompts with spoilt
-    examples, by which heads are ranked; and the layer and strength at which the sum of the best heads' means works best.
-    All that is reported of the vector is measured on the other half. Each function is the others' control.
+    A function's inputs are split. One half gives examples, and queries of which those are kept that the model answers.
+    From them come heads' mean outputs at the last token; the effect of putting one head's mean into prompts with spoilt
+    examples, by which heads are ranked; and the layer and strength at which the sum of the best heads' means works
+    best. All that is reported of the vector is measured on the other half. Each function is the others' control.
 
     Sources: Todd et al. (arXiv 2310.15213) for the procedure.
     """
@@ -63,9 +63,7 @@ class FunctionVectors(Analysis[FunctionVectorsConfig]):
         materials, left_out = gather(bench, config, functions)
         require_compositions(config, [material.function.name for material in materials])
         words = list(
-            dict.fromkeys(
-                material.function.table[word] for material in materials for word in material.known.answers
-            )
+            dict.fromkeys(material.function.table[word] for material in materials for word in material.known.answers)
         )
         subjects = extract(bench, config, materials, words)
         shared = mean_effect_ranking(bench, subjects, config.corruptions[0])[: config.heads]
@@ -74,9 +72,7 @@ class FunctionVectors(Analysis[FunctionVectorsConfig]):
             others = [other for other in subjects if other is not subject]
             choice = choose(bench, config, subject)
             asked = contexts(bench, subject.material, config.corruptions, words)
-            added = additions(
-                bench, subject, others, shared, choice.place, choice.average_place, config.random_draws
-            )
+            added = additions(bench, subject, others, shared, choice.place, choice.average_place, config.random_draws)
             zero_shot = asked[ZERO_SHOT]
             reports.append(
                 Report(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from jackfield.bench import Bench
-
 from jackfield_plugins.function_vectors.config import Corruption
 from jackfield_plugins.function_vectors.evaluation import Addition, graded
 from jackfield_plugins.function_vectors.kinds import Injection
@@ -94,14 +94,10 @@ def carried(
     prompts
         What is asked.
     """
-    foreign = sum(other.written for other in others) / len(others)
-    added = [
-        place.of(source[head.layer, head.head]) for source in (subject.written, foreign) for head in subject.own
-    ]
+    foreign = torch.stack([other.written for other in others]).mean(0)
+    added = [place.of(source[head.layer, head.head]) for source in (subject.written, foreign) for head in subject.own]
     nothing = place.of(0 * subject.vector)
     description = f"{subject.material.function.label}: single heads"
     values = graded(bench, prompts, [nothing, *added], description, "probability")
     moved = values[1:] - values[0]
     return moved[: len(subject.own)], moved[len(subject.own) :]
-
-

@@ -49,9 +49,7 @@ class FunctionVectorsConfig(AnalysisConfig):
     layers: tuple[int, ...] | None = Field(
         None, min_length=1, description="layers after which the vector may be added; all if omitted"
     )
-    strengths: tuple[Strength, ...] = Field(
-        (1.0, 2.0, 3.0), min_length=1, description="how many times it may be added"
-    )
+    strengths: tuple[Strength, ...] = Field((1.0, 2.0, 3.0), min_length=1, description="how many times it may be added")
     random_draws: int = Field(5, ge=2, description="random vectors, and random sets of heads, to compare with")
     decoded: int = Field(10, ge=1, description="how many tokens to read a vector out as")
     natural: bool = Field(True, description="also continue the natural text that functions come with")

@@ -81,8 +81,9 @@ class Material:
         ]
         if min(map(len, answered)) < _LEAST:
             raise TaskError(
-                f"{function.name}: after {shots} examples {bench.model.name} answers {len(answered[0])} of {len(shown)} "
-                f"inputs for extraction and {len(answered[1])} of {len(held_out)} held out; {_LEAST} of each are needed"
+                f"{function.name}: after {shots} examples {bench.model.name} answers {len(answered[0])} of "
+                f"{len(shown)} inputs for extraction and {len(answered[1])} of {len(held_out)} held out; {_LEAST} of "
+                "each are needed"
             )
         lost = (len(shown) - len(answered[0]), len(held_out) - len(answered[1]))
         return cls(known, shots, tuple(shown), tuple(answered[0]), tuple(answered[1]), lost)

@@ -1,4 +1,4 @@
-"""What heads put out on average at the last token of a function's prompts, and what that adds to the residual stream."""
+"""What heads put out on average at the end of a function's prompts, and what that adds to the residual stream."""
 
 from __future__ import annotations
 

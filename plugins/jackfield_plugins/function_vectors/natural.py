@@ -22,9 +22,7 @@ Floats = NDArray[np.float64]
 NATURAL = "natural text"
 
 
-def natural_text(
-    bench: Bench, material: Material, additions: Mapping[str, Sequence[Addition]]
-) -> dict[str, Floats]:
+def natural_text(bench: Bench, material: Material, additions: Mapping[str, Sequence[Addition]]) -> dict[str, Floats]:
     """Kind of vector -> share of the function's sentences that the model goes on with the output, ``[input]``.
 
     It does so if the output is a whole word among its likeliest next tokens, of which there are ``natural_tokens``. Of

@@ -8,19 +8,31 @@ import numpy as np
 
 from jackfield.plotting import FINDING_MARK, band, heatmap, new_figure
 from jackfield.sites import Site
-from jackfield_plugins.function_vectors.kinds import NONE, NULLS, OWN_PLACE, SHARED, VECTOR
+from jackfield_plugins.function_vectors.kinds import (
+    LAYER_AVERAGE,
+    NONE,
+    NULLS,
+    OTHER_HEADS,
+    OTHER_VECTORS,
+    OWN_PLACE,
+    RANDOM_HEADS,
+    RANDOM_VECTOR,
+    SHARED,
+    VECTOR,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from jackfield_plugins.function_vectors.result import FunctionVectorsResult
 
 __all__ = ["answers", "contexts", "effects", "layers", "transfers"]
 
 _COLOURS = {
-    NONE: "#222222", VECTOR: "#1b5e9b", SHARED: "#62a5d9", "random heads": "#8c8c8c", "other functions' heads": "#c98a2b",
-    "other functions' vectors": "#b2552a", "random vector": "#bdbdbd", "layer average": "#5b8c5a", OWN_PLACE: "#a3cf9f",
+    NONE: "#222222", VECTOR: "#1b5e9b", SHARED: "#62a5d9", RANDOM_HEADS: "#8c8c8c", OTHER_HEADS: "#c98a2b",
+    OTHER_VECTORS: "#b2552a", RANDOM_VECTOR: "#bdbdbd", LAYER_AVERAGE: "#5b8c5a", OWN_PLACE: "#a3cf9f",
 }  # fmt: skip
 
 
@@ -46,7 +58,9 @@ def answers(result: FunctionVectorsResult, context: str) -> Figure:
     axes.set_ylim(-0.04, 1.04)
     axes.set_ylabel("held-out inputs answered")
     figure.legend(loc="outside upper center", ncols=3, fontsize=7, frameon=False)
-    figure.supxlabel(f"{FINDING_MARK} finding without examples: q ≤ 0.05 and beyond every control but the layer average", fontsize=8)
+    figure.supxlabel(
+        f"{FINDING_MARK} finding without examples: q ≤ 0.05 and beyond every control but the layer average", fontsize=8
+    )
     return figure
 
 
@@ -104,7 +118,11 @@ def transfers(result: FunctionVectorsResult) -> Figure:
     size = 0.32 * max(len(labels), 5)
     figure = new_figure(2.4 + 3 * size, 1.8 + size)
     panels = figure.subplots(1, 3, sharey=True)
-    titles = {"transfer_heads": "own outputs of its heads", "transfer_vector": "its vector", "common_heads": "common heads"}
+    titles = {
+        "transfer_heads": "own outputs of its heads",
+        "transfer_vector": "its vector",
+        "common_heads": "common heads",
+    }
     for axes, (name, title) in zip(panels, titles.items(), strict=True):
         _square(axes, data[name].values.astype(float), labels, result)
         axes.set_title(title, fontsize=10)
@@ -113,7 +131,7 @@ def transfers(result: FunctionVectorsResult) -> Figure:
     return figure
 
 
-def _square(axes: Axes, values: np.ndarray, labels: list[str], result: FunctionVectorsResult) -> None:  # type: ignore[type-arg]
+def _square(axes: Axes, values: NDArray[np.float64], labels: list[str], result: FunctionVectorsResult) -> None:
     whole = bool(values.max() > 1)
     limit = float(result.provenance.config["heads"]) if whole else 1.0
     axes.imshow(values, cmap="Blues", vmin=0, vmax=limit, origin="lower", aspect="auto")

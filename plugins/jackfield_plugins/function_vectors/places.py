@@ -50,7 +50,7 @@ class Choice:
         return self._best(self.average)
 
     def _best(self, probability: Floats) -> Injection:
-        layer, strength = np.unravel_index(probability.argmax(), probability.shape)
+        layer, strength = divmod(int(probability.argmax()), len(self.strengths))
         return Injection(self.layers[layer], self.strengths[strength])
 
 

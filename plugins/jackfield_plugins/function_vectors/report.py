@@ -159,7 +159,7 @@ def _effects(bench: Bench, config: FunctionVectorsConfig, reports: Sequence[Repo
 
 
 def _answers(bench: Bench, reports: Sequence[Report]) -> Variables:
-    """Shares of inputs answered by function, context and kind of vector, and how surely the vector beats each control."""
+    """Shares of inputs answered by function, context and kind of vector, and tests of the vector against controls."""
     names = _contexts(reports)
     full = np.full((len(reports), len(names), len(KINDS)), np.nan)
     found = {f"{name}{end}": full.copy() for name in ("answered", "gain") for end in ("", "_low", "_high")}

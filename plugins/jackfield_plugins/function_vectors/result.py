@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from jackfield.comparison import LEVEL
 from jackfield.errors import ResultError
-from jackfield.pairs import END
 from jackfield.results import AnalysisResult
-from jackfield.sites import Kind, Site
 from jackfield_circuits import Circuit, Edge, Evidence, Node
 from jackfield_plugins.function_vectors.answers import ZERO_SHOT
+from jackfield_plugins.function_vectors.claims import Claims, measured
 from jackfield_plugins.function_vectors.kinds import NONE, NULLS, RIVALS, SHARED, VECTOR
 from jackfield_plugins.function_vectors.vector import FunctionVector
 
@@ -32,12 +30,12 @@ class FunctionVectorsResult(AnalysisResult):
 
     ``data`` holds by ``function``:
 
-    * ``answered [function, context, vector_kind]``, the share of inputs answered, and ``gain``, by how much that is more
-      than with nothing added, both with intervals; ``p_value [function, context, control_kind]`` of the function vector
-      against each control; ``q_value [function, context]`` against that of ``NULLS`` which it beats least surely, and
-      ``q_value_rivals`` the same of ``RIVALS``, each corrected over the functions of a context;
-    * ``aie [function, corruption, head]``, the average indirect effect of each head, with interval, control, ``p_value``
-      and ``q_value`` (names end in ``_aie``); ``head_rank``, by which heads are chosen;
+    * ``answered [function, context, vector_kind]``, the share of inputs answered, and ``gain``, by how much that is
+      more than with nothing added, both with intervals; ``p_value [function, context, control_kind]`` of the function
+      vector against each control; ``q_value [function, context]`` against that of ``NULLS`` which it beats least
+      surely, and ``q_value_rivals`` the same of ``RIVALS``, each corrected over the functions of a context;
+    * ``aie [function, corruption, head]``, the average indirect effect of each head, with interval, control,
+      ``p_value`` and ``q_value`` (names end in ``_aie``); ``head_rank``, by which heads are chosen;
     * ``alone [function, head]``, what a head of the vector adds by itself, with the same beside it;
     * ``vector [function, dimension]``, ``decoded [function, rank]``, ``best_layer``, ``best_strength``, ``by_layer``;
     * ``tried [function, layer, strength]``, on the extraction half; ``transfer_heads``, ``transfer_vector`` and
@@ -47,7 +45,8 @@ class FunctionVectorsResult(AnalysisResult):
     """
 
     variables: ClassVar[tuple[str, ...]] = (
-        "answered", "gain", "p_value", "q_value", "aie", "alone", "vector", "head_rank", "by_layer", "tried",
+        "answered", "gain", "p_value", "q_value", "q_value_rivals", "aie", "alone", "vector", "head_rank", "by_layer",
+        "tried",
     )  # fmt: skip
 
     @property
@@ -57,9 +56,10 @@ class FunctionVectorsResult(AnalysisResult):
         return found
 
     @property
-    def _count(self) -> int:
-        """Heads that a vector is made of."""
-        return int(self.provenance.config["heads"])
+    def functions(self) -> list[str]:
+        """Names of the functions that have a vector."""
+        found: list[str] = self.data["function"].values.tolist()
+        return found
 
     def heads_of(self, function: str) -> list[str]:
         """The heads that a function's vector is made of, that with the greatest effect first."""
@@ -86,131 +86,65 @@ class FunctionVectorsResult(AnalysisResult):
             self.provenance,
         )
 
-    def _of(self, function: str) -> xr.Dataset:
-        known = self.data["function"].values.tolist()
-        if function not in known:
-            reason = self.left_out.get(function)
-            raise ResultError(
-                f"there is no vector of {function!r}" + (f": {reason}" if reason else f"; there are {', '.join(known)}")
-            )
-        return self.data.sel(function=function)
-
     @cached_property
     def claims(self) -> Mapping[tuple[str, str, str], Evidence]:
         """What is claimed by function, context and kind of vector: the function vector's, and the shared heads' sum.
 
-        A claim's score is the share of inputs answered, its control that of ``NULLS`` with which most are.
+        A claim's score is the share of inputs answered; its control is the one of ``NULLS`` with which most are.
         """
         return {
-            (function, context, kind): self._claim(function, context, kind, NULLS)
+            (function, context, kind): self._all_claims.answer(function, context, kind, NULLS)
             for function, context in self._measured
             for kind in (VECTOR, SHARED)
         }
 
     @cached_property
     def rival_claims(self) -> Mapping[tuple[str, str], Evidence]:
-        """The same of the function vector, with that of ``RIVALS`` as control with which most inputs are answered."""
+        """The same of the function vector beside the one of ``RIVALS`` with which most inputs are answered."""
         return {
-            (function, context): self._claim(function, context, VECTOR, RIVALS) for function, context in self._measured
+            (function, context): self._all_claims.answer(function, context, VECTOR, RIVALS)
+            for function, context in self._measured
         }
 
-    @property
-    def _measured(self) -> list[tuple[str, str]]:
-        """The contexts that each function has."""
-        known = self.data["answered"].sel(vector_kind=VECTOR).notnull()
+    def served(self, kind: str = VECTOR, context: str = ZERO_SHOT) -> list[str]:
+        """Labels of the functions for which a kind of vector is clear of all of ``NULLS`` in a context.
+
+        The function vector's claim must be a finding; of the shared heads' sum, which is not tested, only the intervals
+        are compared.
+        """
+        claims = {name: self.claims[name, known, kind] for name, known in self._measured if known == context}
         return [
-            (function, context)
-            for function in self.data["function"].values.tolist()
-            for context in self.data["context"].values.tolist()
-            if bool(known.sel(function=function, context=context))
+            self._label(name)
+            for name, claim in claims.items()
+            if (claim.is_finding() if kind == VECTOR else (claim.low or 0) > (claim.control_high or 0))
         ]
-
-    def _claim(self, function: str, context: str, kind: str, controls: Sequence[str]) -> Evidence:
-        part = self.data.sel(function=function, context=context)
-        shares = part["answered"].sel(vector_kind=list(controls))
-        hardest = str(shares["vector_kind"].values[int(shares.values.argmax())])
-        place = f"added {float(part['best_strength']):g} times after layer {int(part['best_layer'])}"
-        tested: dict[str, Any] = {}
-        if kind == VECTOR:
-            q_value = part["q_value" if controls is NULLS else "q_value_rivals"]
-            p_values = part["p_value"].sel(control_kind=list(controls))
-            tested = {"p_value": p_values.values.max(), "q_value": q_value.item()}
-        return self._evidence(
-            f"{kind} of {part['label'].item()}, {context}, {place}", "answered", "share of inputs",
-            int(part["held_out_inputs"]), hardest, _three(part.sel(vector_kind=kind), "answered"),
-            _three(part.sel(vector_kind=hardest), "answered"), tested,
-        )  # fmt: skip
-
-    def _evidence(
-        self, method: str, metric: str, unit: str, n: int, control: str, score: tuple[float, ...],
-        controlled: tuple[float, ...], tested: Mapping[str, Any],
-    ) -> Evidence:  # fmt: skip
-        (value, low, high), (other, other_low, other_high) = score, controlled
-        return Evidence(
-            plugin=self.provenance.analysis, method=method, metric=metric, unit=unit, position=END, n=n, level=LEVEL,
-            score=value, low=low, high=high, control=other, control_low=other_low, control_high=other_high,
-            control_kind=control, run=self.provenance.digest, **tested,
-        )  # fmt: skip
-
-    def _head_claims(self) -> Iterator[tuple[str, Evidence]]:
-        """What is claimed of each head's mean output in spoilt prompts, for each function and corruption."""
-        n = int(self.provenance.config["corrupted_prompts"])
-        for function in self.data["function"].values.tolist():
-            for corruption in self.data["corruption"].values.tolist():
-                part = self.data.sel(function=function, corruption=corruption)
-                method = f"mean output for {part['label'].item()} into prompts with {corruption.replace('_', ' ')}"
-                for head in part["head"].values.tolist():
-                    one = part.sel(head=head)
-                    tested = {"p_value": one["p_value_aie"].item(), "q_value": one["q_value_aie"].item()}
-                    yield head, self._evidence(
-                        method, "probability", "probability", n, "mean over other functions", _three(one, "aie"),
-                        _three(one, "aie_control"), tested,
-                    )  # fmt: skip
-
-    def _edge_claims(self) -> Iterator[tuple[str, Evidence]]:
-        """What is claimed of each head of each vector at the place where the vector is added."""
-        for function in self.data["function"].values.tolist():
-            part = self._of(function)
-            site = Site(Kind.RESID_POST, int(part["best_layer"]))
-            method = (
-                f"mean output for {part['label'].item()} alone, added {float(part['best_strength']):g} times, {ZERO_SHOT}"
-            )
-            for head in self.heads_of(function):
-                one = part.sel(head=head)
-                tested = {"p_value": one["p_value_alone"].item(), "q_value": one["q_value_alone"].item()}
-                yield f"{head}->{site}", self._evidence(
-                    method, "probability", "probability", int(part["held_out_inputs"]), "mean over other functions",
-                    _three(one, "alone"), _three(one, "alone_control"), tested,
-                )  # fmt: skip
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each function, context and kind of vector, in their order."""
         import pandas as pd
 
         names = [f"{name}{end}" for name in ("answered", "gain") for end in ("", "_low", "_high")]
-        rows = self.data[names].to_dataframe().reset_index().drop(columns="label")
-        rows = rows.dropna(subset="answered").reset_index(drop=True)
-        q_values = self.data["q_value"].to_series()
-        whole = rows["vector_kind"] == VECTOR
-        keys = list(zip(rows["function"], rows["context"], strict=True))
-        rows["q_value"] = [q_values[key] if own else float("nan") for key, own in zip(keys, whole, strict=True)]
-        rows["finding"] = [
-            bool(own and self.claims[(*key, VECTOR)].is_finding()) for key, own in zip(keys, whole, strict=True)
-        ]
-        order = ["function", "context", "vector_kind", *names, "q_value", "finding"]
-        return pd.DataFrame(rows[order])
+        keys = ["function", "context", "vector_kind"]
+        rows = self.data[names].to_dataframe().reset_index().dropna(subset="answered").reset_index(drop=True)
+        claims = [self.claims.get(key) for key in zip(*(rows[key] for key in keys), strict=True)]
+        rows["q_value"] = [None if claim is None else claim.q_value for claim in claims]
+        rows["finding"] = [claim is not None and claim.is_finding() for claim in claims]
+        return pd.DataFrame(rows[[*keys, *names, "q_value", "finding"]])
 
     def to_circuit(self) -> Circuit:
         """Claims on every head, on the sites where vectors are added, and on edges from heads to those sites.
 
         An edge says that what the head writes is part of what is added there, wherever the head itself lies.
         """
-        nodes = [Node(id=head, evidence=(claim,)) for head, claim in self._head_claims()]
+        nodes = [Node(id=head, evidence=(claim,)) for head, claim in self._all_claims.heads()]
         for function, context in self._measured:
-            site = Site(Kind.RESID_POST, int(self._of(function)["best_layer"]))
             evidence = self.claims[function, context, VECTOR], self.rival_claims[function, context]
-            nodes.append(Node(id=str(site), evidence=evidence))
-        edges = [Edge.parse(name, (claim,)) for name, claim in self._edge_claims()]
+            nodes.append(Node(id=str(self._all_claims.site(function)), evidence=evidence))
+        edges = [
+            Edge.parse(name, (claim,))
+            for function in self.functions
+            for name, claim in self._all_claims.edges(function, self.heads_of(function))
+        ]
         return Circuit(nodes, edges, {self.provenance.digest: self.provenance.as_dict()})
 
     def plot(self) -> Mapping[str, Figure]:
@@ -229,68 +163,78 @@ class FunctionVectorsResult(AnalysisResult):
     def summary(self) -> list[str]:
         return list(self._sentences())
 
-    def served(self, kind: str = VECTOR, context: str = ZERO_SHOT) -> list[str]:
-        """Labels of the functions for which a kind of vector is clear of all of ``NULLS`` in a context.
+    @cached_property
+    def _all_claims(self) -> Claims:
+        return Claims(self.data, self.provenance)
 
-        The function vector's claim must be a finding; of the shared heads' sum, which is not tested, only the intervals
-        are compared.
-        """
-        claims = {function: self.claims[function, known, kind] for function, known in self._measured if known == context}
+    @property
+    def _count(self) -> int:
+        """Heads that a vector is made of."""
+        return int(self.provenance.config["heads"])
+
+    @property
+    def _measured(self) -> list[tuple[str, str]]:
+        """Each function with each context that it has."""
+        known = self.data["answered"].sel(vector_kind=VECTOR).notnull()
+        contexts = self.data["context"].values.tolist()
         return [
-            self._of(function)["label"].item()
-            for function, claim in claims.items()
-            if (claim.is_finding() if kind == VECTOR else (claim.low or 0) > (claim.control_high or 0))
+            (name, context)
+            for name in self.functions
+            for context in contexts
+            if known.sel(function=name, context=context)
         ]
 
-    def _sentences(self) -> Iterator[str]:
-        names = self.data["function"].values.tolist()
-        yield (
-            f"Vectors of {len(names)} functions, each the sum of {self._count} heads' mean outputs, reported on "
-            f"{int(self.data['held_out_inputs'].sum())} held-out inputs; {len(self.left_out)} functions were left out."
-        )
-        for function in names:
-            claim, rival = self.claims[function, ZERO_SHOT, VECTOR], self.rival_claims[function, ZERO_SHOT]
-            part = self._of(function).sel(context=ZERO_SHOT)
-            bare = part.sel(vector_kind=NONE)
-            yield (
-                f"{part['label'].item()}: without examples {_percent(*_three(bare, 'answered'))} answered, with the vector "
-                f"({float(part['best_strength']):g} times after layer {int(part['best_layer'])}) "
-                f"{_percent(claim.score, claim.low, claim.high)}; best control, {claim.control_kind}, "
-                f"{_percent(claim.control, claim.control_low, claim.control_high)}; {rival.control_kind} "
-                f"{_percent(rival.control, rival.control_low, rival.control_high)}; "
-                f"{'a finding' if claim.is_finding() else 'no finding'}, "
-                f"{'better' if rival.is_finding() else 'not clearly better'} than the layer average."
+    def _of(self, function: str) -> xr.Dataset:
+        if function not in self.functions:
+            reason = self.left_out.get(function)
+            raise ResultError(
+                f"there is no vector of {function!r}"
+                + (f": {reason}" if reason else f"; there are {', '.join(self.functions)}")
             )
-        gains = self.data["gain"].sel(context=ZERO_SHOT, vector_kind=VECTOR)
+        return self.data.sel(function=function)
+
+    def _label(self, function: str) -> str:
+        return str(self._of(function)["label"].item())
+
+    def _sentences(self) -> Iterator[str]:
         yield (
-            f"{int((gains >= 0.5).sum())} functions gain half of all inputs or more; {len(self.served())} are findings, "
-            f"and {sum(self.rival_claims[name, ZERO_SHOT].is_finding() for name in names)} of the vectors are also "
-            "clear of the layer average."
+            f"Vectors of {len(self.functions)} functions, each the sum of {self._count} heads' mean outputs, reported "
+            f"on {int(self.data['held_out_inputs'].sum())} held-out inputs; {len(self.left_out)} functions were left out."
+        )
+        yield from map(self._verdict, self.functions)
+        gains = self.data["gain"].sel(context=ZERO_SHOT, vector_kind=VECTOR)
+        beaten = sum(self.rival_claims[name, ZERO_SHOT].is_finding() for name in self.functions)
+        yield (
+            f"{int((gains >= 0.5).sum())} functions gain half of all inputs or more; {len(self.served())} are "
+            f"findings, clear of all controls but the layer average; {beaten} are clear of that too."
         )
         shared = self.data["head"].values[self.data["shared_head"].values].tolist()
         served = self.served(SHARED)
         yield (
             f"The {len(shared)} heads that rank first over all functions ({', '.join(shared)}) serve "
-            f"{len(served)} of {len(names)} functions: {', '.join(served) or 'none'}."
+            f"{len(served)} of {len(self.functions)} functions: {', '.join(served) or 'none'}."
         )
         for corruption in self.data["corruption"].values.tolist():
             part = self.data.sel(corruption=corruption)
             yield (
                 f"Prompts with {corruption.replace('_', ' ')} leave the answer a probability of "
-                f"{float(part['spoilt_probability'].mean()):.2f}; the greatest effect of a head, averaged over functions, "
-                f"is {float(part['aie'].mean('function').max()):+.3f}."
+                f"{float(part['spoilt_probability'].mean()):.2f}; the greatest effect of a head, averaged over "
+                f"functions, is {float(part['aie'].mean('function').max()):+.3f}."
             )
-        if "composed" in self.data:
-            for name in self.data["composition"].values.tolist():
-                values = self.data["composed"].sel(composition=name)
-                shares = ", ".join(f"{kind} {float(values.sel(summand=kind)):.0%}" for kind in values["summand"].values)
-                yield f"{name}: {shares}."
+        for name in self.data["composition"].values.tolist() if "composed" in self.data else ():
+            part = self.data.sel(composition=name)
+            shares = (f"{kind} {measured(part.sel(summand=kind), 'composed')}" for kind in part["summand"].values)
+            yield f"{name}, without examples: {', '.join(shares)}."
 
-
-def _three(part: xr.Dataset, name: str) -> tuple[float, float, float]:
-    value, low, high = (float(part[f"{name}{end}"]) for end in ("", "_low", "_high"))
-    return value, low, high
-
-
-def _percent(value: float | None, low: float | None, high: float | None) -> str:
-    return f"{value:.0%} [{low:.0%}, {high:.0%}]"
+    def _verdict(self, function: str) -> str:
+        """What the vector of a function does without examples."""
+        part = self._of(function).sel(context=ZERO_SHOT)
+        shares = {kind: measured(part.sel(vector_kind=kind), "answered") for kind in part["vector_kind"].values}
+        claim, rival = self.claims[function, ZERO_SHOT, VECTOR], self.rival_claims[function, ZERO_SHOT]
+        return (
+            f"{part['label'].item()}: without examples {shares[NONE]} answered, with the vector "
+            f"({float(part['best_strength']):g} times after layer {int(part['best_layer'])}) {shares[VECTOR]}; best "
+            f"control, {claim.control_kind}, {shares[claim.control_kind]}; {rival.control_kind} {shares[rival.control_kind]}; "
+            f"{'a finding' if claim.is_finding() else 'no finding'}, "
+            f"{'better' if rival.is_finding() else 'not clearly better'} than the layer average."
+        )

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -100,9 +101,7 @@ def extract(
     for material in materials:
         draw = bench.draw(f"mean outputs of {material.function.name}")
         inputs = draw.choices(material.extraction, k=config.mean_prompts)
-        means.append(
-            Means.over(bench, material.shot(bench, inputs, draw), f"{material.function.label}: mean outputs")
-        )
+        means.append(Means.over(bench, material.shot(bench, inputs, draw), f"{material.function.label}: mean outputs"))
     subjects = []
     for index, material in enumerate(materials):
         others = torch.stack([mean.outputs for other, mean in enumerate(means) if other != index]).mean(0)
@@ -120,7 +119,7 @@ def extract(
 def mean_effect_ranking(bench: Bench, subjects: Sequence[Subject], corruption: Corruption) -> list[Site]:
     """All heads by their average indirect effect over all functions, the greatest first."""
     every = every_head(bench)
-    averages = sum(subject.effects[corruption].average for subject in subjects)
+    averages = np.sum([subject.effects[corruption].average for subject in subjects], axis=0)
     return [every[place] for place in (-averages).argsort(kind="stable")]
 
 

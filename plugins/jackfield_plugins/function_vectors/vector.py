@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from jackfield.errors import InterventionError, ResultError, SiteError
+from jackfield.errors import InterventionError, ResultError
 from jackfield.files import write_tensors
 from jackfield.hooked_model import CachedRun, HookedModel
 from jackfield.interventions import Intervention, add
@@ -88,8 +88,8 @@ class FunctionVector:
         """
         if self.vector.shape != (model.shape.d_model,):
             raise InterventionError(
-                f"the vector of {self.function} has {len(self.vector)} numbers; the residual stream of {model.name} has "
-                f"{model.shape.d_model}"
+                f"the vector of {self.function} has {len(self.vector)} numbers; the residual stream of {model.name} "
+                f"has {model.shape.d_model}"
             )
         made_on = self.provenance.model
         if model.identity.weights != made_on.weights and not other_weights:
