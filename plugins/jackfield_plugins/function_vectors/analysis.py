@@ -22,7 +22,7 @@ from jackfield_plugins.function_vectors.places import choose, swept_layers
 from jackfield_plugins.function_vectors.report import Report, dataset
 from jackfield_plugins.function_vectors.result import FunctionVectorsResult
 from jackfield_plugins.function_vectors.subject import extract, mean_effect_ranking
-from jackfield_plugins.function_vectors.transfer import by_layer, transfer
+from jackfield_plugins.function_vectors.transfer import Transfer
 
 __all__ = ["FunctionVectors"]
 
@@ -71,17 +71,16 @@ class FunctionVectors(Analysis[FunctionVectorsConfig]):
         for subject in subjects:
             others = [other for other in subjects if other is not subject]
             choice = choose(bench, config, subject)
-            asked = contexts(bench, subject.material, config.corruptions, words)
+            asked = contexts(bench, config, subject.material, words)
             added = additions(bench, subject, others, shared, choice.place, choice.average_place, config.random_draws)
             zero_shot = asked[ZERO_SHOT]
             reports.append(
                 Report(
                     subject,
                     choice,
-                    answered(bench, subject.material, asked, added, natural=config.natural),
+                    answered(bench, subject.material, asked, added, natural="natural_text" in config.contexts),
                     carried(bench, subject, others, choice.place, zero_shot),
-                    by_layer(bench, subject, choice, zero_shot),
-                    transfer(bench, subject, subjects, choice.place, zero_shot),
+                    Transfer.measure(bench, subject, subjects, choice, zero_shot),
                     decoded(bench.model, subject.vector, config.decoded),
                 )
             )

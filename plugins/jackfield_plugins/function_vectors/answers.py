@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from jackfield.bench import Bench
-from jackfield_plugins.function_vectors.config import Corruption
+from jackfield_plugins.function_vectors.config import FunctionVectorsConfig
 from jackfield_plugins.function_vectors.evaluation import Addition, graded
 from jackfield_plugins.function_vectors.kinds import Injection
 from jackfield_plugins.function_vectors.material import Material
@@ -25,15 +25,25 @@ ZERO_SHOT = "zero-shot"
 
 
 def contexts(
-    bench: Bench, material: Material, corruptions: Sequence[Corruption], words: Sequence[str]
+    bench: Bench, config: FunctionVectorsConfig, material: Material, words: Sequence[str]
 ) -> dict[str, Prompts]:
-    """The prompts that ask about held-out inputs: alone, after spoilt examples, and in ways no example shows."""
+    """The prompts that ask about held-out inputs: alone, after spoilt examples, and in ways no example shows.
+
+    Parameters
+    ----------
+    bench, config
+        The model, and which contexts are wanted.
+    material
+        The function's inputs.
+    words
+        What random words are drawn from.
+    """
     inputs, name = material.held_out, material.function.name
     found = {ZERO_SHOT: material.bare(bench, inputs)}
-    for corruption in corruptions:
+    for corruption in config.corruptions if "spoilt_examples" in config.contexts else ():
         draw = bench.draw(f"reported {corruption} of {name}")
         found[corruption.replace("_", " ")] = material.shot(bench, inputs, draw, corruption, words)
-    for query in material.function.layout.other_queries:
+    for query in material.function.layout.other_queries if "other_queries" in config.contexts else ():
         found[f"asked as {query!r}"] = material.bare(bench, inputs, query)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from jackfield.analysis import AnalysisConfig
 
 __all__ = ["Corruption", "FunctionVectorsConfig"]
 
+Context = Literal["spoilt_examples", "other_queries", "natural_text"]
 Strength = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -52,7 +53,10 @@ class FunctionVectorsConfig(AnalysisConfig):
     strengths: tuple[Strength, ...] = Field((1.0, 2.0, 3.0), min_length=1, description="how many times it may be added")
     random_draws: int = Field(5, ge=2, description="random vectors, and random sets of heads, to compare with")
     decoded: int = Field(10, ge=1, description="how many tokens to read a vector out as")
-    natural: bool = Field(True, description="also continue the natural text that functions come with")
+    contexts: tuple[Context, ...] = Field(
+        ("spoilt_examples", "other_queries", "natural_text"),
+        description="where vectors are added beside prompts without examples",
+    )
     compositions: tuple[tuple[str, str, str, str], ...] = Field(
         (),
         description="functions whole, plus, plus, minus: the first one's vector is compared with the sum of the others",
@@ -60,7 +64,7 @@ class FunctionVectorsConfig(AnalysisConfig):
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:
-        for field in ("functions", "corruptions", "layers", "strengths"):
+        for field in ("functions", "corruptions", "contexts", "layers", "strengths"):
             values = getattr(self, field) or ()
             if len({*values}) < len(values):
                 raise ValueError(f"{field} names something twice")

@@ -120,7 +120,7 @@ def transfers(result: FunctionVectorsResult) -> Figure:
     panels = figure.subplots(1, 3, sharey=True)
     titles = {
         "transfer_heads": "own outputs of its heads",
-        "transfer_vector": "its vector",
+        "transfer_vectors": "its vector",
         "common_heads": "common heads",
     }
     for axes, (name, title) in zip(panels, titles.items(), strict=True):

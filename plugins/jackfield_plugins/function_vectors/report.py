@@ -20,6 +20,7 @@ from jackfield_plugins.function_vectors.kinds import KINDS, NONE, NULLS, RIVALS,
 from jackfield_plugins.function_vectors.natural import NATURAL
 from jackfield_plugins.function_vectors.places import Choice
 from jackfield_plugins.function_vectors.subject import Subject
+from jackfield_plugins.function_vectors.transfer import Transfer
 
 __all__ = ["Report", "dataset"]
 
@@ -44,10 +45,8 @@ class Report:
         Context -> kind of vector -> share of its vectors with which each input is answered, ``[input]``.
     carried
         What each of the vector's heads adds alone, and its control, ``[head, input]``.
-    by_layer
-        Whether each input is answered with the vector after each layer, ``[layer, input]``.
     transfer
-        The share of inputs answered with each function's heads, and with each function's vector, ``[function]``.
+        Whether inputs are answered with the vector at other layers, and with other functions' heads and vectors.
     decoded
         The likeliest tokens of the vector with their probabilities.
     """
@@ -56,8 +55,7 @@ class Report:
     choice: Choice
     answered: Mapping[str, Mapping[str, Floats]]
     carried: tuple[Floats, Floats]
-    by_layer: Floats
-    transfer: tuple[Floats, Floats]
+    transfer: Transfer
     decoded: Sequence[tuple[str, float]]
 
 
@@ -74,8 +72,9 @@ def dataset(
         **_heads_alone(bench, reports, heads),
         **_layers(bench, reports),
     }
-    for name, index in (("transfer_heads", 0), ("transfer_vector", 1)):
-        found[name] = (("function", "source"), np.stack([report.transfer[index] for report in reports]), _SHARE)
+    for name in ("heads", "vectors"):
+        values = np.stack([getattr(report.transfer, name).mean(-1) for report in reports])
+        found[f"transfer_{name}"] = (("function", "source"), values, _SHARE)
     own = [set(report.subject.own) for report in reports]
     found["common_heads"] = (
         ("function", "source"), [[len(one & other) for other in own] for one in own], {"unit": "heads"},
@@ -206,8 +205,9 @@ def _layers(bench: Bench, reports: Sequence[Report]) -> Variables:
     """Shares of inputs answered with the vector after each layer."""
     rows = []
     for report in reports:
-        interval = bootstrap_mean(report.by_layer, bench.rng(f"interval/layers/{report.subject.name}"), LEVEL)
-        rows.append((report.by_layer.mean(-1), interval.low, interval.high))
+        layers = report.transfer.layers
+        interval = bootstrap_mean(layers, bench.rng(f"interval/layers/{report.subject.name}"), LEVEL)
+        rows.append((layers.mean(-1), interval.low, interval.high))
     names = ("by_layer", "by_layer_low", "by_layer_high")
     return {
         name: (("function", "layer"), np.stack(values), _SHARE)

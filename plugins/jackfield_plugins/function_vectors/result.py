@@ -38,7 +38,7 @@ class FunctionVectorsResult(AnalysisResult):
       ``p_value`` and ``q_value`` (names end in ``_aie``); ``head_rank``, by which heads are chosen;
     * ``alone [function, head]``, what a head of the vector adds by itself, with the same beside it;
     * ``vector [function, dimension]``, ``decoded [function, rank]``, ``best_layer``, ``best_strength``, ``by_layer``;
-    * ``tried [function, layer, strength]``, on the extraction half; ``transfer_heads``, ``transfer_vector`` and
+    * ``tried [function, layer, strength]``, on the extraction half; ``transfer_heads``, ``transfer_vectors`` and
       ``common_heads [function, source]``; counts of inputs; ``composed`` where compositions were asked for.
 
     Not a number stands where something was not measured.
@@ -199,7 +199,8 @@ class FunctionVectorsResult(AnalysisResult):
     def _sentences(self) -> Iterator[str]:
         yield (
             f"Vectors of {len(self.functions)} functions, each the sum of {self._count} heads' mean outputs, reported "
-            f"on {int(self.data['held_out_inputs'].sum())} held-out inputs; {len(self.left_out)} functions were left out."
+            f"on {int(self.data['held_out_inputs'].sum())} held-out inputs; {len(self.left_out)} functions were left "
+            "out."
         )
         yield from map(self._verdict, self.functions)
         gains = self.data["gain"].sel(context=ZERO_SHOT, vector_kind=VECTOR)
@@ -234,7 +235,8 @@ class FunctionVectorsResult(AnalysisResult):
         return (
             f"{part['label'].item()}: without examples {shares[NONE]} answered, with the vector "
             f"({float(part['best_strength']):g} times after layer {int(part['best_layer'])}) {shares[VECTOR]}; best "
-            f"control, {claim.control_kind}, {shares[claim.control_kind]}; {rival.control_kind} {shares[rival.control_kind]}; "
+            f"control, {claim.control_kind}, {shares[claim.control_kind]}; {rival.control_kind} "
+            f"{shares[rival.control_kind]}; "
             f"{'a finding' if claim.is_finding() else 'no finding'}, "
             f"{'better' if rival.is_finding() else 'not clearly better'} than the layer average."
         )

@@ -1,8 +1,9 @@
-"""What a function's inputs make of vectors at every layer, and of other functions' heads and vectors."""
+"""What a function's inputs make of its vector at every layer, and of other functions' heads and vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,30 +15,41 @@ from jackfield_plugins.function_vectors.places import Choice
 from jackfield_plugins.function_vectors.prompts import Prompts
 from jackfield_plugins.function_vectors.subject import Subject
 
-__all__ = ["by_layer", "transfer"]
+__all__ = ["Transfer"]
 
 Floats = NDArray[np.float64]
 
 
-def by_layer(bench: Bench, subject: Subject, choice: Choice, prompts: Prompts) -> Floats:
-    """Whether each prompt is answered with the vector added after each layer, ``[layer, prompt]``."""
-    strength = choice.place.strength
-    cells = [Injection(layer, strength).of(subject.vector) for layer in choice.layers]
-    found: Floats = (graded(bench, prompts, cells, f"{subject.material.function.label}: layers") < 1).astype(float)
-    return found
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """Whether prompts are answered where something else than a function's own vector at its place is added.
 
-
-def transfer(
-    bench: Bench, subject: Subject, subjects: Sequence[Subject], place: Injection, prompts: Prompts
-) -> tuple[Floats, Floats]:
-    """The share of prompts answered with each function's heads, and with each function's vector, ``[function]``.
-
-    Heads of another function put in the mean outputs of this one.
+    Parameters
+    ----------
+    layers
+        With the vector after each layer, ``[layer, prompt]``.
+    heads
+        With this function's mean outputs of each function's heads, ``[function, prompt]``.
+    vectors
+        With each function's vector, ``[function, prompt]``.
     """
-    cells = [
-        *(place.of(subject.sum_over(other.own)) for other in subjects),
-        *(place.of(other.vector) for other in subjects),
-    ]
-    right = graded(bench, prompts, cells, f"{subject.material.function.label}: other functions") < 1
-    shares = right.mean(-1)
-    return shares[: len(subjects)], shares[len(subjects) :]
+
+    layers: Floats
+    heads: Floats
+    vectors: Floats
+
+    @classmethod
+    def measure(
+        cls, bench: Bench, subject: Subject, subjects: Sequence[Subject], choice: Choice, prompts: Prompts
+    ) -> Transfer:
+        """Add each of them, all with the strength that is best for the function's own vector."""
+        place = choice.place
+        cells = [
+            *(Injection(layer, place.strength).of(subject.vector) for layer in choice.layers),
+            *(place.of(subject.sum_over(other.own)) for other in subjects),
+            *(place.of(other.vector) for other in subjects),
+        ]
+        description = f"{subject.material.function.label}: other layers and functions"
+        right = (graded(bench, prompts, cells, description) < 1).astype(float)
+        ends = len(choice.layers), len(choice.layers) + len(subjects)
+        return cls(right[: ends[0]], right[ends[0] : ends[1]], right[ends[1] :])

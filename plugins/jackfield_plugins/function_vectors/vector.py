@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -116,7 +115,7 @@ class FunctionVector:
         write_tensors(path, {"vector": self.vector}, label)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> FunctionVector:
         """Read what ``save`` wrote.
 
         Raises
