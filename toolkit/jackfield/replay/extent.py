@@ -148,10 +148,10 @@ def slices_of(
     touched = torch.stack([observations.touched(intervention) for intervention in interventions]).cpu()
     reached = touched.any(-1)
     first_layers = torch.where(reached, layers[:, None], layers.max()).amin(0).tolist()
-    first_columns = (touched.any(0).int().argmax(-1) * capability.columns).tolist()
+    columns = (touched.any(0).int().argmax(-1) * capability.columns).tolist()
     rows: dict[tuple[int, int], list[int]] = defaultdict(list)
     for prompt in reached.any(0).nonzero()[:, 0].tolist():
-        rows[first_layers[prompt], first_columns[prompt]].append(prompt)
+        rows[first_layers[prompt], columns[prompt]].append(prompt)
     return [Slice(patch, interventions, layer, column, everyone[prompts]) for (layer, column), prompts in rows.items()]
 
 
