@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jackfield.plotting import FINDING_MARK, band, heatmap, new_figure
+from jackfield.plotting import FINDING_MARK, heatmap, new_figure
 from jackfield.sites import Site
 from jackfield_plugins.function_vectors.kinds import (
     LAYER_AVERAGE,
@@ -67,7 +67,7 @@ def answers(result: FunctionVectorsResult, context: str) -> Figure:
 def effects(result: FunctionVectorsResult) -> Figure:
     """Average indirect effects of heads: layers upwards, heads to the right; a panel for each corruption.
 
-    Means over functions; a dot marks heads whose effect is a finding for some function.
+    Means over functions; a dot marks heads whose effect is a finding for half of the functions or more.
     """
     data = result.data
     heads = [Site.parse(name) for name in data["head"].values]
@@ -81,33 +81,26 @@ def effects(result: FunctionVectorsResult) -> Figure:
     image = None
     for axes, name in zip(panels, names, strict=True):
         values = averages.sel(corruption=name).values.reshape(deep, wide)
-        found = clear.sel(corruption=name).any("function").values.reshape(deep, wide)
+        found = (clear.sel(corruption=name).mean("function") >= 0.5).values.reshape(deep, wide)
         image = heatmap(axes, values, found, [str(n) for n in range(deep)], [str(n) for n in range(wide)], limit)
         axes.set_title(name.replace("_", " "), fontsize=10)
         axes.set_xlabel("head")
     panels[0].set_ylabel("layer")
     if image is not None:
         figure.colorbar(image, ax=panels, label="probability, mean over functions", shrink=0.9)
-    figure.supxlabel(f"{FINDING_MARK} finding for some function", fontsize=8)
+    figure.supxlabel(f"{FINDING_MARK} finding for half of the functions or more", fontsize=8)
     return figure
 
 
 def layers(result: FunctionVectorsResult) -> Figure:
-    """The share answered without examples, by the layer after which the vector is added."""
+    """The share answered without examples, by function and by the layer after which the vector is added."""
     data = result.data
-    figure = new_figure(6.4, 4.0)
+    labels, columns = data["label"].values.tolist(), [str(layer) for layer in data["layer"].values]
+    figure = new_figure(2.4 + 0.36 * max(len(columns), 6), 1.6 + 0.28 * max(len(labels), 5))
     axes = figure.subplots()
-    spread = data["by_layer"].mean("function")
-    for label, row in zip(data["label"].values, data["by_layer"].values, strict=True):
-        axes.plot(data["layer"].values, row, color="#9db8d0", linewidth=0.8)
-        axes.annotate(label, (data["layer"].values[-1], row[-1]), fontsize=6, xytext=(3, 0), textcoords="offset points")
-    low, high = (data[f"by_layer{end}"].mean("function").values for end in ("_low", "_high"))
-    band(axes, data["layer"].values.tolist(), spread.values, low, high, "mean over functions", _COLOURS[VECTOR])
-    axes.set_xticks(data["layer"].values)
-    axes.set_ylim(-0.04, 1.04)
-    axes.set_xlabel("added after layer")
-    axes.set_ylabel("held-out inputs answered")
-    axes.legend(fontsize=7, frameon=False)
+    _table(axes, data["by_layer"].values, labels, columns, 1.0)
+    axes.set_xlabel("vector added after layer")
+    axes.set_title("held-out inputs answered", fontsize=10)
     return figure
 
 
@@ -118,29 +111,29 @@ def transfers(result: FunctionVectorsResult) -> Figure:
     size = 0.32 * max(len(labels), 5)
     figure = new_figure(2.4 + 3 * size, 1.8 + size)
     panels = figure.subplots(1, 3, sharey=True)
-    titles = {
-        "transfer_heads": "own outputs of its heads",
-        "transfer_vectors": "its vector",
-        "common_heads": "common heads",
+    tables = {
+        "own outputs of its heads": (data["transfer_heads"].values, 1.0),
+        "its vector": (data["transfer_vectors"].values, 1.0),
+        "common heads": (data["common_heads"].values, float(result.provenance.config["heads"])),
     }
-    for axes, (name, title) in zip(panels, titles.items(), strict=True):
-        _square(axes, data[name].values.astype(float), labels, result)
+    for axes, (title, (values, limit)) in zip(panels, tables.items(), strict=True):
+        _table(axes, values, labels, labels, limit)
+        axes.tick_params(axis="x", labelrotation=60)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("of this function")
     panels[0].set_ylabel("inputs of this function")
     return figure
 
 
-def _square(axes: Axes, values: NDArray[np.float64], labels: list[str], result: FunctionVectorsResult) -> None:
-    whole = bool(values.max() > 1)
-    limit = float(result.provenance.config["heads"]) if whole else 1.0
+def _table(axes: Axes, values: NDArray[np.generic], rows: list[str], columns: list[str], limit: float) -> None:
+    """Values from 0 to a limit as shades of blue with their numbers; row 0 is at the bottom."""
     axes.imshow(values, cmap="Blues", vmin=0, vmax=limit, origin="lower", aspect="auto")
     for row, column in np.ndindex(values.shape):
-        text = f"{values[row, column]:.0f}" if whole else f"{values[row, column]:.1f}"
-        dark = values[row, column] > 0.6 * limit
-        axes.text(column, row, text, ha="center", va="center", fontsize=5, color="white" if dark else "black")
-    axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=7)
-    axes.set_yticks(range(len(labels)), labels, fontsize=7)
+        value = float(values[row, column])
+        colour = "white" if value > 0.6 * limit else "black"
+        axes.text(column, row, f"{value:.2g}", ha="center", va="center", fontsize=5, color=colour)
+    axes.set_xticks(range(len(columns)), columns, fontsize=7)
+    axes.set_yticks(range(len(rows)), rows, fontsize=7)
     axes.tick_params(length=0)
 
 
