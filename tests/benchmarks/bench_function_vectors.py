@@ -43,7 +43,7 @@ def run() -> Mapping[str, float | int | str]:
     try:
         registry = Registry.discover()
         mouse = load_model()
-        bench = Bench.prepare(mouse, registry.task("in_context.capital"), registry.metric("probability"), pairs=4)
+        bench = Bench.prepare(mouse, registry.task("in_context.capital"), registry.metric("log_probability"), pairs=4)
         shaped = random_model("gpt2_small")
         tokens = random_prompts(shaped, PROMPTS, TOKENS)[0]
         return {
