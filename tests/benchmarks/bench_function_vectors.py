@@ -1,9 +1,10 @@
 """Average indirect effects of all heads: replayed, against one full forward pass per head.
 
 The embedded model with its own prompts of five examples, and a network of gpt2-small's shape with random weights and
-prompts of random tokens, as long as ten examples are; 25 prompts, one thread. ``batched`` runs the whole network on all
-prompts once per head, ``single`` once per head and prompt, as the original code does. Both cost the same for every
-head, so they run on a few heads only, and their time is scaled up.
+prompts of random tokens, as long as ten examples are; 25 prompts, one thread. Every head gets two means, its own and
+its control's, as in the analysis. ``batched`` runs the whole network on all prompts once per head and mean, ``single``
+once per prompt too, as the original code does. Both cost the same for every head, so they run on a few only, and their
+time is scaled up.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ from jackfield_plugins.function_vectors.config import Corruption, FunctionVector
 from jackfield_plugins.function_vectors.functions import find
 from jackfield_plugins.function_vectors.material import Material
 
+Cell = tuple[Site, torch.Tensor]
 Floats = NDArray[np.float64]
 PROMPTS, TOKENS = 25, 96
 SOME = {"fieldmouse": 16, "gpt2_small": 2}
-"""How many heads the slower sides run on; for single prompts half of that."""
+"""How many patches the slower sides run; for single prompts half of that."""
 
 
 def run() -> Mapping[str, float | int | str]:
@@ -79,16 +81,16 @@ def _last(model: HookedModel, tokens: TokenBatch) -> AnswerKey:
 
 def _measured(name: str, bench: Bench, base: TokenBatch, key: AnswerKey) -> dict[str, float]:
     shape = bench.model.shape
-    means = torch.randn(shape.n_layers, shape.n_heads, shape.d_head, generator=torch.Generator().manual_seed(0))
-    heads = [Site(Kind.Z, layer, head) for layer in range(shape.n_layers) for head in range(shape.n_heads)]
-    few = heads[:: len(heads) // SOME[name]][: SOME[name]]
+    sizes = (2, shape.n_layers, shape.n_heads, shape.d_head)
+    means = torch.randn(sizes, generator=torch.Generator().manual_seed(0))
+    sites = [Site(Kind.Z, layer, head) for layer in range(shape.n_layers) for head in range(shape.n_heads)]
+    cells = [(site, mean[site.layer, site.head]) for mean in means for site in sites]
+    few = [cells[index] for index in range(0, len(cells), len(cells) // SOME[name])]
     fewer = few[: len(few) // 2]
 
-    def swept(how: Callable[..., Floats], chosen: Sequence[Site], batch: TokenBatch, answers: AnswerKey) -> Floats:
+    def swept(how: Callable[..., Floats], chosen: Sequence[Cell], batch: TokenBatch, answers: AnswerKey) -> Floats:
         ends = batch.at([-1] * len(batch))
-        return how(
-            bench, batch, answers, chosen, lambda site: [replace(site, means[site.layer, site.head], ends)], name
-        )
+        return how(bench, batch, answers, chosen, lambda cell: [replace(*cell, ends)], name)
 
     def one_by_one() -> Floats:
         rows = range(len(base))
@@ -96,13 +98,13 @@ def _measured(name: str, bench: Bench, base: TokenBatch, key: AnswerKey) -> dict
         return np.concatenate(parts, axis=1)
 
     swept(sweep, fewer, base, key)
-    replay_s, found = _timed(lambda: swept(sweep, heads, base, key))
+    replay_s, found = _timed(lambda: swept(sweep, cells, base, key))
     batched_s, wanted = _timed(lambda: swept(plain_sweep, few, base, key))
     single_s, alone = _timed(one_by_one)
-    batched_s, single_s = batched_s * len(heads) / len(few), single_s * len(heads) / len(fewer)
-    rows, alone_rows = ([heads.index(site) for site in chosen] for chosen in (few, fewer))
+    batched_s, single_s = batched_s * len(cells) / len(few), single_s * len(cells) / len(fewer)
+    rows = range(0, len(cells), len(cells) // SOME[name])
     return {
-        f"{name}_heads": len(heads),
+        f"{name}_heads": len(sites),
         f"{name}_tokens": base.tokens.shape[1],
         f"{name}_replay_s": replay_s,
         f"{name}_batched_s": batched_s,
@@ -110,7 +112,7 @@ def _measured(name: str, bench: Bench, base: TokenBatch, key: AnswerKey) -> dict
         f"{name}_ratio_to_batched": batched_s / replay_s,
         f"{name}_ratio_to_single": single_s / replay_s,
         f"{name}_largest_difference": max(
-            float(np.abs(found[rows] - wanted).max()), float(np.abs(found[alone_rows] - alone).max())
+            float(np.abs(found[rows] - wanted).max()), float(np.abs(found[rows[: len(fewer)]] - alone).max())
         ),
     }
 
