@@ -10,6 +10,7 @@ import numpy as np
 
 from jackfield.analysis import Analysis
 from jackfield.bench import Bench
+from jackfield.errors import ConfigError
 from jackfield.statistics import Estimate
 from jackfield_plugins.function_vectors.answers import ZERO_SHOT, answered, carried, contexts
 from jackfield_plugins.function_vectors.composition import composed, require_compositions
@@ -94,7 +95,12 @@ class FunctionVectors(Analysis[FunctionVectorsConfig]):
 
 
 def _functions(bench: Bench, config: FunctionVectorsConfig) -> list[Function]:
-    return family(bench.task) if config.functions is None else [find(name) for name in config.functions]
+    if config.functions is None:
+        return family(bench.task)
+    found = [find(name) for name in config.functions]
+    if len({function.name for function in found}) < len(found):
+        raise ConfigError(f"two of the functions {', '.join(config.functions)} have one name; rename a file")
+    return found
 
 
 def _baselines(bench: Bench, reports: Sequence[Report]) -> dict[str, Estimate]:

@@ -64,7 +64,7 @@ class FunctionVectorsConfig(AnalysisConfig):
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:
-        for field in ("functions", "corruptions", "contexts", "layers", "strengths"):
+        for field in ("functions", "corruptions", "contexts", "compositions", "layers", "strengths"):
             values = getattr(self, field) or ()
             if len({*values}) < len(values):
                 raise ValueError(f"{field} names something twice")

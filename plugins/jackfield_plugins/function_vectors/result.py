@@ -86,6 +86,10 @@ class FunctionVectorsResult(AnalysisResult):
             self.provenance,
         )
 
+    def decoded(self, function: str) -> list[str]:
+        """The likeliest tokens of a function's vector, read out through the last norm and the unembedding."""
+        return [str(token) for token in self._of(function)["decoded"].values]
+
     @cached_property
     def claims(self) -> Mapping[tuple[str, str, str], Evidence]:
         """What is claimed by function, context and kind of vector: the function vector's, and the shared heads' sum.
@@ -222,6 +226,8 @@ class FunctionVectorsResult(AnalysisResult):
                 f"{float(part['spoilt_probability'].mean()):.2f}; the greatest effect of a head, averaged over "
                 f"functions, is {float(part['aie'].mean('function').max()):+.3f}."
             )
+        read = "; ".join(f"{self._label(name)}: {', '.join(self.decoded(name)[:3])}" for name in self.functions)
+        yield f"Read out as tokens, the vectors say: {read}."
         for name in self.data["composition"].values.tolist() if "composed" in self.data else ():
             part = self.data.sel(composition=name)
             shares = (f"{kind} {measured(part.sel(summand=kind), 'composed')}" for kind in part["summand"].values)

@@ -60,6 +60,13 @@ def test_the_layer_average_does_as_well_and_the_summary_says_so(six: FunctionVec
     assert "0 are clear of that too" in six.summary()[7]
 
 
+def test_vectors_are_read_out_as_tokens(six: FunctionVectorsResult) -> None:
+    tokens = six.decoded("in_context.continent")
+    assert len(tokens) == 10
+    assert {"asia", "africa", "europe", "america"} & {*tokens}
+    assert f"continent: {', '.join(tokens[:3])}" in six.summary()[-1]
+
+
 def test_another_functions_vector_is_no_help(six: FunctionVectorsResult) -> None:
     assert shares(six, OTHER_VECTORS).mean() < shares(six, NONE).mean() + 0.1
 
@@ -244,6 +251,8 @@ def test_a_model_that_cannot_do_the_functions_is_refused_with_counts(bench: Benc
         ({"held_out": 0.99}, TaskError, "use more pairs or fewer examples"),
         ({"strengths": [0]}, ConfigError, "strengths"),
         ({"strengths": [1, 1]}, ConfigError, "twice"),
+        ({"compositions": [["in_context.plural"] * 4] * 2}, ConfigError, "compositions names something twice"),
+        ({"contexts": ["prose"]}, ConfigError, "contexts"),
         ({"corruptions": ["nonsense"]}, ConfigError, "corruptions"),
         ({"compositions": [["in_context.plural"] * 3 + ["in_context.copy"]]}, ConfigError, "needs in_context.copy"),
         ({"strength": 1}, ConfigError, "known fields"),
@@ -254,6 +263,16 @@ def test_wrong_settings_are_refused(
 ) -> None:
     with pytest.raises(kind, match=reason):
         extract(bench, **(SMALL | settings))
+
+
+def test_two_files_of_one_name_are_refused(bench: Bench, extract: Extract, tmp_path: Path) -> None:
+    content = json.dumps([{"input": word, "output": output} for word, output in find("in_context.past").table.items()])
+    paths = [tmp_path / folder / "past.json" for folder in ("one", "other")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match="have one name"):
+        extract(bench, **(SMALL | {"functions": [*map(str, paths)]}))
 
 
 def test_a_task_that_is_about_no_function_needs_some_named(bench: Bench, extract: Extract) -> None:
