@@ -108,7 +108,8 @@ def _contexts(reports: Iterable[Report]) -> list[str]:
 
 def _extraction(reports: Sequence[Report]) -> Variables:
     """What the vectors are, what they were made from, and where they are added."""
-    materials = [report.subject.material for report in reports]
+    subjects = [report.subject for report in reports]
+    materials = [subject.material for subject in subjects]
     counts = {
         "pairs": [len(material.function.table) for material in materials],
         "usable": [len(material.known.answers) for material in materials],
@@ -116,9 +117,8 @@ def _extraction(reports: Sequence[Report]) -> Variables:
         "held_out": [len(material.held_out) for material in materials],
         "unanswered": [sum(material.unanswered) for material in materials],
     }
-    vectors = [report.subject.vector.double().cpu().numpy() for report in reports]
-    heads = [report.subject for report in reports]
-    ranks = [[subject.ranking.index(head) for head in sorted(subject.ranking)] for subject in heads]
+    vectors = [subject.vector.double().cpu().numpy() for subject in subjects]
+    ranks = [[subject.ranking.index(head) for head in sorted(subject.ranking)] for subject in subjects]
     return {
         **{f"{name}_inputs": ("function", values, {"unit": "inputs"}) for name, values in counts.items()},
         "few_shot": ("function", [material.answered for material in materials], _SHARE),
