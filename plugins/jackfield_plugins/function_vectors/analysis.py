@@ -62,7 +62,7 @@ class FunctionVectors(Analysis[FunctionVectorsConfig]):
         functions = _functions(bench, config)
         require_compositions(config, [function.name for function in functions])
         materials, left_out = gather(bench, config, functions)
-        require_compositions(config, [material.function.name for material in materials])
+        require_compositions(config, [material.function.name for material in materials], left_out)
         words = list(
             dict.fromkeys(material.function.table[word] for material in materials for word in material.known.answers)
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import xarray as xr
@@ -19,14 +20,15 @@ from jackfield_plugins.function_vectors.report import Report
 __all__ = ["composed", "require_compositions"]
 
 
-def require_compositions(config: FunctionVectorsConfig, names: Sequence[str]) -> None:
-    """Raise ``ConfigError`` if a composition needs a function that is not among some names."""
-    for parts in config.compositions:
-        if missing := [part for part in parts if part not in names]:
-            raise ConfigError(
-                f"the composition {' = '.join((parts[0], ' + '.join(parts[1:3])))} - {parts[3]} needs "
-                f"{', '.join(missing)}; the functions of this run that can be used are {', '.join(names)}"
-            )
+def require_compositions(
+    config: FunctionVectorsConfig, names: Sequence[str], left_out: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Raise ``ConfigError`` if a composition needs a function that is not among some names, or was left out."""
+    for whole, first, second, less in config.compositions:
+        for part in (whole, first, second, less):
+            if part not in names:
+                reason = left_out.get(part, f"the functions of this run are {', '.join(names)}")
+                raise ConfigError(f"the composition {whole} = {first} + {second} - {less} needs {part}; {reason}")
 
 
 def composed(bench: Bench, config: FunctionVectorsConfig, reports: Sequence[Report]) -> xr.Dataset:

@@ -229,6 +229,12 @@ def test_functions_that_cannot_be_used_are_left_out_with_the_reason(bench: Bench
     assert "1 functions were left out" in result.summary()[0]
     with pytest.raises(ResultError, match="of 30 pairs 0 can be used"):
         result.vector("word_pairs.number_word")
+    needing = {
+        "functions": [*SMALL["functions"], "word_pairs.number_word"],
+        "compositions": [["word_pairs.number_word"] * 4],
+    }
+    with pytest.raises(ConfigError, match=r"needs word_pairs\.number_word; .*of 30 pairs 0 can be used"):
+        extract(bench, **(SMALL | needing))
 
 
 def test_a_model_that_cannot_do_the_functions_is_refused_with_counts(bench: Bench, gpt2: HookedModel) -> None:
