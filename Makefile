@@ -83,11 +83,17 @@ bench: $(DEVELOP) ## Run the benchmarks; results go to out/bench/
 	$(BIN)/python -m tests.benchmarks
 
 .PHONY: peers
-peers: out/peers/pyvene/.stamp ## Install the packages that `make bench` compares with, each in its own environment
+peers: out/peers/pyvene/.stamp out/peers/auto_circuit/.stamp ## Install the packages that `make bench` compares with, each in its own environment
 
 out/peers/pyvene/.stamp:
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install -qq $$(grep '^torch==' constraints.txt) transformers==5.23.0 pyvene==0.1.8
+	@touch $@
+
+out/peers/auto_circuit/.stamp:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -qq $$(grep '^torch==' constraints.txt) auto-circuit==1.0.1 \
+		transformer-lens==2.18.0 transformers==4.57.6 attrs 'pyarrow<21'
 	@touch $@
 
 .PHONY: changelog

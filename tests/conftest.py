@@ -49,15 +49,10 @@ PARTICULARS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
     """A word-level tokenizer that puts a beginning-of-sequence token first."""
-    from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
+    from jackfield.organism.world import vocabulary
+    from jackfield.word_tokenizer import word_tokenizer
 
-    from jackfield.organism.export import tokenizer_json
-
-    return PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer.from_str(tokenizer_json()),
-        bos_token="<bos>", eos_token="<bos>", pad_token="<pad>", unk_token="<unk>",  # noqa: S106
-    )  # fmt: skip
+    return word_tokenizer(vocabulary())
 
 
 @pytest.fixture(scope="session")
@@ -130,15 +125,11 @@ def llama(tiny_models: dict[str, HookedModel]) -> HookedModel:
 @pytest.fixture(scope="session")
 def without_norms(tokenizer: PreTrainedTokenizerFast) -> Callable[[PreTrainedModel], HookedModel]:
     """Hooks a network whose norms are taken out, so that its residual stream reaches the logits linearly."""
-    import torch
-
     from jackfield.loading import hook
+    from jackfield.testing.networks import take_out_norms
 
     def make(network: PreTrainedModel) -> HookedModel:
-        norms = [name for name, module in network.named_modules() if "Norm" in type(module).__name__]
-        for name in norms:
-            parent, _, attribute = name.rpartition(".")
-            setattr(network.get_submodule(parent), attribute, torch.nn.Identity())
+        take_out_norms(network)
         return hook(network, tokenizer, "tiny-without-norms")
 
     return make

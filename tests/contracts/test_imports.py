@@ -33,7 +33,7 @@ def packages_loaded_by(statement: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("module", ["jackfield", "jackfield.errors", "jackfield_plugins"])
+@pytest.mark.parametrize("module", ["jackfield", "jackfield.errors", "jackfield.testing", "jackfield_plugins"])
 def test_a_light_module_loads_nothing_heavy(module: str) -> None:
     assert not packages_loaded_by(f"import {module}") & HEAVY
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace as with_fields
 
 import numpy as np
 import pytest
@@ -98,3 +99,17 @@ def test_results_say_where_they_come_from(bench: Bench) -> None:
     assert (provenance.pairs, provenance.drawn) == (len(bench.pairs), 24)
     assert provenance.model is bench.model.identity
     assert provenance.config == {"layers": [0]}
+
+
+def test_pairs_that_the_model_gets_wrong_are_set_aside_and_kept(bench: Bench) -> None:
+    assert bench.set_aside is not None
+    aside = with_fields(bench, pairs=bench.set_aside)
+    assert bool((aside.graded(aside.clean_logits(), aside.key()) <= 0).all())
+    assert len(bench.pairs) + len(bench.set_aside) == bench.pairs.drawn == bench.set_aside.drawn
+    asked = [{(pair.clean, pair.corrupted) for pair in batch.pairs} for batch in (bench.pairs, bench.set_aside)]
+    assert asked[0].isdisjoint(asked[1])
+
+
+def test_what_is_set_aside_does_not_change_where_results_come_from(bench: Bench) -> None:
+    without = with_fields(bench, set_aside=None)
+    assert without.provenance("sample", "2", {}) == bench.provenance("sample", "2", {})

@@ -15,7 +15,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from jackfield.errors import ModelLoadError, SelfCheckError
 from jackfield.hooked_model import HookedModel
+from jackfield.interventions import replace
 from jackfield.loading import LoadRequest, digest_tokenizer, digest_weights, hook, load_folder, load_model
+from jackfield.sites import Site
 from jackfield.token_batch import TokenBatch
 
 BATCH = TokenBatch.from_rows([[1, 9, 34, 11, 36], [1, 22, 57]], 0)
@@ -205,3 +207,14 @@ def test_loading_changes_no_setting_of_transformers(folder: Path) -> None:
     with pytest.raises(ModelLoadError):
         load(folder)
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "gpt_neox"])
+def test_norms_that_were_taken_out_stay_out(
+    tiny_network: Network, without_norms: Callable[[PreTrainedModel], HookedModel], name: str
+) -> None:
+    model = without_norms(tiny_network(name))
+    end = Site.parse(f"resid_post.{model.shape.n_layers - 1}")
+    stream = model.run_with_cache(BATCH, [end])[end]
+    doubled = model.run_with_interventions(BATCH, [replace(end, 2 * stream)])
+    torch.testing.assert_close(doubled[BATCH.mask], 2 * model.run(BATCH)[BATCH.mask], rtol=1e-5, atol=1e-4)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jackfield.errors import AlignmentError, TaskError
 from jackfield.hooked_model import HookedModel
 from jackfield.pairs import END, PairBatch, PromptPair
+from jackfield.side_questions import SideQuestion
 from jackfield.token_batch import PaddingSide, TokenBatch
 
 NAMES = ("anna", "ben", "clara", "dan", "ella", "felix")
@@ -180,3 +181,32 @@ def test_the_digest_tells_other_pairs_and_another_order_apart(one_batch: PairBat
     again = one_batch.select(range(len(one_batch)))
     assert again.digest == one_batch.digest
     assert len({one_batch.digest, one_batch.select([1, 0, 2, 3]).digest, one_batch.select([0, 1, 2]).digest}) == 3
+
+
+def test_batches_that_are_joined_keep_every_row(gpt2: HookedModel) -> None:
+    for sides in (("right", "right"), ("left", "left"), ("right", "left")):
+        short, long = PAIRS[:1], PAIRS[1:]
+        first, second = (
+            PairBatch.tokenize(gpt2, some, (), side) for some, side in zip((short, long), sides, strict=True)
+        )
+        whole, both = PairBatch.tokenize(gpt2, PAIRS), first.joined(second)
+        assert both.pairs == whole.pairs
+        assert torch.equal(both.answers, whole.answers)
+        assert torch.equal(both.clean.lengths, whole.clean.lengths)
+        for name, positions in whole.positions.items():
+            assert torch.equal(both.positions[name], positions)
+            assert words_at(gpt2, both, both.corrupted, name) == words_at(gpt2, whole, whole.corrupted, name)
+
+
+def test_batches_that_name_different_positions_are_not_joined(one_batch: PairBatch) -> None:
+    other = replace(one_batch, positions={END: one_batch.positions[END]})
+    with pytest.raises(AlignmentError, match="name the same positions"):
+        one_batch.joined(other)
+
+
+def test_side_questions_are_part_of_a_digest_only_where_there_are_some(one_batch: PairBatch) -> None:
+    hop = SideQuestion("first hop", "when anna", ("went",))
+    asked = replace(one_batch, pairs=tuple(replace(each, hops=(hop,)) for each in PAIRS))
+    assert asked.digest != one_batch.digest
+    assert "hops" not in one_batch.pairs[0].stated
+    assert asked.pairs[0].stated["hops"][0]["name"] == "first hop"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from jackfield.errors import UndefinedMetricError
 from jackfield.statistics import (
@@ -15,6 +16,8 @@ from jackfield.statistics import (
     false_discovery_rate,
     mean_share,
     paired_p_values,
+    sign_p_values,
+    success_interval,
 )
 
 
@@ -135,3 +138,31 @@ def test_q_values_keep_the_order_and_are_no_smaller_than_p_values(values: list[f
     assert bool((q_values >= p_values * (1 - 1e-12)).all())
     assert bool((q_values <= 1).all())
     assert bool((np.diff(q_values[np.argsort(p_values)]) >= -1e-12).all())
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30))
+def test_the_sign_test_is_scipys_binomial_test_of_the_pairs_that_differ(seed: int, prompts: int) -> None:
+    left, right = np.random.default_rng(seed).integers(0, 2, (2, 4, prompts)).astype(float)
+    found = sign_p_values(left, right)
+    for cell in range(4):
+        above, below = int((left[cell] > right[cell]).sum()), int((left[cell] < right[cell]).sum())
+        wanted = binomtest(above, above + below).pvalue if above + below else 1.0
+        assert found[cell] == pytest.approx(wanted)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30), st.sampled_from([0.5, 0.95]))
+def test_an_interval_of_successes_is_scipys_exact_one(seed: int, prompts: int, level: float) -> None:
+    draw = np.random.default_rng(seed)
+    successes = (draw.random((4, prompts)) < draw.random((4, 1)).round(1)).astype(float)
+    found = success_interval(successes, level)
+    for cell in range(4):
+        wanted = binomtest(int(successes[cell].sum()), prompts).proportion_ci(level, method="exact")
+        assert (found.low[cell], found.high[cell]) == pytest.approx((wanted.low, wanted.high))
+    one = Estimate.of_successes(successes[0], "share")
+    assert one.low <= one.value <= one.high
+
+
+@pytest.mark.parametrize("values", [np.zeros(0), np.array([0.0, 0.5])])
+def test_what_is_no_success_or_failure_has_no_interval(values: np.ndarray) -> None:
+    with pytest.raises(UndefinedMetricError):
+        success_interval(values)

@@ -114,3 +114,18 @@ def test_the_suite_checks_shapes_and_formats_at_run_time() -> None:
         TokenBatch(torch.zeros(2, 3, dtype=torch.long), torch.ones(2, 4, dtype=torch.bool))
     with pytest.raises(TypeCheckError):
         TokenBatch(torch.zeros(2, 3), torch.ones(2, 3, dtype=torch.bool))
+
+
+@given(rows_of_tokens, sides)
+def test_padding_moved_to_the_left_is_padding_on_the_left(rows: list[list[int]], side: PaddingSide) -> None:
+    found, wanted = TokenBatch.from_rows(rows, PAD, side).left_padded(), TokenBatch.from_rows(rows, PAD, "left")
+    assert torch.equal(found.tokens, wanted.tokens)
+    assert torch.equal(found.mask, wanted.mask)
+
+
+@given(rows_of_tokens, rows_of_tokens, sides)
+def test_batches_are_joined_row_by_row(first: list[list[int]], second: list[list[int]], side: PaddingSide) -> None:
+    joined = TokenBatch.from_rows(first, PAD, side).joined(TokenBatch.from_rows(second, PAD, side))
+    found = [tokens[mask].tolist() for tokens, mask in zip(joined.tokens, joined.mask, strict=True)]
+    assert found == first + second
+    assert joined.columns([0] * len(found)).tolist() == joined.mask.int().argmax(-1).tolist()

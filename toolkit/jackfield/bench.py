@@ -50,6 +50,9 @@ class Bench:
         Called as ``progress(description, done, total)``.
     checkpoint
         Where sweeps keep what they have computed; nowhere unless told.
+    set_aside
+        The pairs that were drawn and that the model gets wrong, for analyses of failures; ``None`` if there are none or
+        nobody looked. They follow from model, task, seed and the number drawn, which the provenance states.
     """
 
     model: HookedModel
@@ -59,6 +62,7 @@ class Bench:
     seed: int = 0
     progress: Progress = silent
     checkpoint: Checkpoint = field(default_factory=NoCheckpoint)
+    set_aside: PairBatch | None = None
 
     @classmethod
     def prepare(
@@ -74,7 +78,7 @@ class Bench:
         """Draw a task's pairs and set aside those that the model gets wrong.
 
         A pair is right when, after the clean prompt, the answers' best logit is above the foils'. How many were drawn
-        stays known as ``bench.pairs.drawn``.
+        stays known as ``bench.pairs.drawn``, and those that are wrong as ``bench.set_aside``.
 
         Raises
         ------
@@ -87,10 +91,10 @@ class Bench:
         right = logits.masked_fill(~batch.answers, -float("inf")).amax(-1) > logits.masked_fill(
             ~batch.foils, -float("inf")
         ).amax(-1)
-        rows = [row for row, value in enumerate(right.tolist()) if value]
+        rows, wrong = (mask.nonzero().flatten().tolist() for mask in (right, ~right))
         if len(rows) < 2:
             raise TaskError(f"{model.name} gets {len(rows)} of {len(batch)} pairs of {task.name!r} right; 2 are needed")
-        return replace(bench, pairs=batch.select(rows))
+        return replace(bench, pairs=batch.select(rows), set_aside=batch.select(wrong) if wrong else None)
 
     def clean_logits(self) -> Float[Tensor, "batch d_vocab"]:
         """Logits at the answer's position after the clean prompts."""

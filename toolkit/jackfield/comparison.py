@@ -96,7 +96,12 @@ def compared(bench: Bench, axis: str, effects: Floats, controls: Floats, whole: 
 
 
 def evidence(
-    data: xr.Dataset, provenance: Provenance, method: str, control_kind: str, positions: Iterable[str | None]
+    data: xr.Dataset,
+    provenance: Provenance,
+    method: str,
+    control_kind: str,
+    positions: Iterable[str | None],
+    n: int | None = None,
 ) -> Sequence[Evidence]:
     """What each cell of compared data claims, in their order.
 
@@ -112,12 +117,14 @@ def evidence(
         What the control is, in a few words.
     positions
         The named position of each cell, ``None`` or empty for all positions.
+    n
+        Number of prompts that the effects are computed from; those of the result if omitted.
     """
     columns = zip(*(data[name].values for name in COMPARED), strict=True)
     return tuple(
         Evidence(
             plugin=provenance.analysis, method=method, metric=provenance.metric, unit=str(data["effect"].attrs["unit"]),
-            position=position or None, n=provenance.pairs, control_kind=control_kind, level=LEVEL,
+            position=position or None, n=n or provenance.pairs, control_kind=control_kind, level=LEVEL,
             run=provenance.digest, **dict(zip(_FIELDS, map(float, values), strict=True)),
         )
         for values, position in zip(columns, positions, strict=True)

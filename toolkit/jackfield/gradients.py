@@ -49,6 +49,7 @@ def run_with_gradients(
     sites: Collection[Site],
     objective: Objective,
     interventions: Sequence[Intervention] = (),
+    read: Collection[Site] = (),
 ) -> GradientRun:
     """Run a batch, keep the activations of ``sites``, and differentiate an objective by each.
 
@@ -65,6 +66,8 @@ def run_with_gradients(
         What to differentiate, such as ``lambda logits: bench.metric(logits, key)``.
     interventions
         Changes. Where one is made at a site, the gradient is that by the new activation.
+    read
+        More sites whose activations are kept, and nothing is differentiated by.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def run_with_gradients(
     if not taps:
         raise InterventionError("no site was given to differentiate by; use run_with_cache")
     tapped = [Intervention(site, tap) for site, tap in taps.items()]
-    run = model.run_differentiably(batch, taps, [*interventions, *tapped])
+    run = model.run_differentiably(batch, {*taps, *read}, [*interventions, *tapped])
     with torch.enable_grad():
         values = _valued(objective, model.answer_logits(run.logits, batch))
         found = torch.autograd.grad(values.sum(), [tap.nothing for tap in taps.values()], allow_unused=True)

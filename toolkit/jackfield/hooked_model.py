@@ -149,8 +149,18 @@ class HookedModel:
 
     def token_text(self, token: int) -> str:
         """The text of a token id, leading space kept."""
-        text: str = self._tokenizer.decode([token], clean_up_tokenization_spaces=False)
+        return self.text([token])
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of some token ids in a row, leading space kept."""
+        text: str = self._tokenizer.decode(list(tokens), clean_up_tokenization_spaces=False)
         return text
+
+    @property
+    def end_token(self) -> int | None:
+        """The token id that ends a text, if the tokenizer has one."""
+        end: int | None = self._tokenizer.eos_token_id
+        return end
 
     def require(self, site: Site) -> None:
         """Raise ``SiteError`` unless this model has ``site`` and can expose it."""
@@ -207,6 +217,7 @@ class HookedModel:
         sites: Collection[Site],
         objective: Callable[[Tensor], Tensor],
         interventions: Sequence[Intervention] = (),
+        read: Collection[Site] = (),
     ) -> GradientRun:
         """Run a batch, keep the activations of ``sites``, and differentiate an objective by each.
 
@@ -214,7 +225,7 @@ class HookedModel:
         """
         from jackfield.gradients import run_with_gradients
 
-        return run_with_gradients(self, batch, sites, objective, interventions)
+        return run_with_gradients(self, batch, sites, objective, interventions, read)
 
     def run_differentiably(
         self, batch: TokenBatch, sites: Collection[Site], interventions: Sequence[Intervention] = ()

@@ -179,9 +179,20 @@ def hook(network: PreTrainedModel, tokenizer: Any, name: str) -> HookedModel:
         bridge = TransformerBridge.boot_transformers(
             name, hf_model=network, tokenizer=_inert(tokenizer), device=str(parameter.device), dtype=parameter.dtype
         )
+    _pass_through_identities(bridge)
     model = HookedModel(bridge, tokenizer, identity)
     check_model(model, probe)
     return model
+
+
+def _pass_through_identities(bridge: TransformerBridge) -> None:
+    """Let norms that were replaced by the identity stay so; the bridge would compute those of GPT-2 nonetheless."""
+    import torch
+    from transformer_lens.model_bridge.generalized_components import NormalizationBridge
+
+    for part in bridge.modules():
+        if isinstance(part, NormalizationBridge) and isinstance(part.original_component, torch.nn.Identity):
+            part.use_native_layernorm_autograd = True
 
 
 def adopt(bridge: TransformerBridge, tokenizer: Any, name: str) -> HookedModel:

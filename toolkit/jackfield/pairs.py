@@ -7,13 +7,14 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from jackfield.errors import AlignmentError, TaskError
+from jackfield.side_questions import SideQuestion
 from jackfield.token_batch import PaddingSide, TokenBatch
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ __all__ = ["END", "PairBatch", "PromptPair"]
 
 END = "END"
 """The name of the last position, where the answer is read; every pair has it."""
+
+_OPTIONAL = ("hops", "shortcuts", "aliases")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class PromptPair:
         Pairs with the same template have the same positions, so that their activations can be exchanged.
     glue
         What stands between prompt and continuation: a space, or nothing where a word is to be completed.
+    hops
+        Questions whose answers the clean prompt's answer rests on, one after the other; none for most tasks.
+    shortcuts
+        Prompts without part of the question; who answers them like the clean prompt need not have used the hops.
+    aliases
+        Other ways to say the answer, of any length, for criteria that read what a model goes on to say.
     """
 
     clean: str
@@ -52,6 +61,14 @@ class PromptPair:
     positions: Mapping[str, int]
     template: str = ""
     glue: str = " "
+    hops: tuple[SideQuestion, ...] = ()
+    shortcuts: tuple[SideQuestion, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """Every field as JSON-able values, but of side questions and aliases only those that there are."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _OPTIONAL}
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +145,7 @@ class PairBatch:
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that stand for the pairs, word for word and in their order."""
-        text = json.dumps([asdict(pair) for pair in self.pairs], sort_keys=True, ensure_ascii=True)
+        text = json.dumps([pair.stated for pair in self.pairs], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -141,7 +158,7 @@ class PairBatch:
 
     def select(self, rows: Sequence[int]) -> PairBatch:
         """The pairs of some rows, in the order given."""
-        index = torch.as_tensor(rows, device=self.answers.device)
+        index = torch.as_tensor(rows, dtype=torch.long, device=self.answers.device)
         return replace(
             self,
             pairs=tuple(self.pairs[row] for row in rows),
@@ -150,6 +167,29 @@ class PairBatch:
             answers=self.answers[index],
             foils=self.foils[index],
             positions={name: value[index] for name, value in self.positions.items()},
+        )
+
+    def joined(self, other: PairBatch) -> PairBatch:
+        """These pairs and behind them those of another batch, padded to one length.
+
+        Raises
+        ------
+        AlignmentError
+            If the batches name different positions.
+        """
+        if self.positions.keys() != other.positions.keys():
+            raise AlignmentError(
+                f"pairs that are joined name the same positions; these name {', '.join(self.positions)} and those "
+                f"{', '.join(other.positions)}"
+            )
+        return replace(
+            self,
+            pairs=self.pairs + other.pairs,
+            clean=self.clean.joined(other.clean),
+            corrupted=self.corrupted.joined(other.corrupted),
+            answers=torch.cat([self.answers, other.answers]),
+            foils=torch.cat([self.foils, other.foils]),
+            positions={name: torch.cat([value, other.positions[name]]) for name, value in self.positions.items()},
         )
 
     def half_rows(self, draw: random.Random) -> tuple[list[int], list[int]]:

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from jackfield.errors import UndefinedMetricError
 
-__all__ = ["Estimate", "Interval", "bootstrap_mean", "bootstrap_share", "false_discovery_rate", "paired_p_values"]
+__all__ = [
+    "Estimate", "Interval", "Resamples", "bootstrap_mean", "bootstrap_share", "false_discovery_rate", "paired_p_values",
+    "sign_p_values", "success_interval",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 _RESAMPLES = 1000
 _BATCH = 100
+_CELLS = 4096
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,12 @@ class Estimate:
         """The mean of ``values [prompt]`` with its 95 % bootstrap interval."""
         interval = bootstrap_mean(values, rng)
         return cls(float(values.mean()), float(interval.low), float(interval.high), len(values), unit)
+
+    @classmethod
+    def of_successes(cls, successes: Floats, unit: str) -> Estimate:
+        """The share of ``successes [prompt]``, coded as 0 and 1, with its exact 95 % interval."""
+        interval = success_interval(successes)
+        return cls(float(successes.mean()), float(interval.low), float(interval.high), len(successes), unit)
 
 
 def bootstrap_mean(values: Floats, rng: np.random.Generator, level: float = 0.95) -> Interval:
@@ -126,6 +136,109 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
     return Interval(low, high, level)
 
 
+def success_interval(successes: Floats, level: float = 0.95) -> Interval:
+    """Exact (Clopper-Pearson) interval of the share of successes over the last axis.
+
+    It has a width also where no prompt or every prompt succeeds, where a bootstrap interval has none.
+
+    Parameters
+    ----------
+    successes
+        ``[..., prompt]``, coded as 0 and 1.
+    level
+        The least share of such intervals that hold the true share.
+
+    Returns
+    -------
+    Interval
+        Its ends have the shape ``[...]``.
+
+    Raises
+    ------
+    UndefinedMetricError
+        If there is no prompt, or a value is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> interval = success_interval(np.array([[0.0] * 30, [1.0] * 30]))
+    >>> interval.low.round(3).tolist(), interval.high.round(3).tolist()
+    ([0.0, 0.884], [0.116, 1.0])
+    """
+    from scipy.stats import beta
+
+    count = successes.shape[-1]
+    if count == 0:
+        raise UndefinedMetricError("a share of successes needs at least 1 prompt, got 0")
+    if not np.isin(successes, (0, 1)).all():
+        raise UndefinedMetricError("successes are coded as 0 and 1; found another value")
+    right, tail = successes.sum(-1), (1 - level) / 2
+    low: Floats = np.where(right == 0, 0.0, beta.ppf(tail, np.maximum(right, 1), count - right + 1))
+    high: Floats = np.where(right == count, 1.0, beta.ppf(1 - tail, right + 1, np.maximum(count - right, 1)))
+    return Interval(low, high, level)
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Many draws of as many prompts as there are, with replacement: the same draws for whatever is asked of them.
+
+    ``bootstrap_share`` asks one question of few cells; this serves hundreds of thousands of cells, and procedures that
+    must be repeated as a whole, such as choosing a circuit.
+
+    Parameters
+    ----------
+    weights
+        How often each draw holds each prompt, over the number of prompts, ``[draw, prompt]``.
+
+    Examples
+    --------
+    >>> draws = Resamples.draw(4, np.random.default_rng(0), 1000)
+    >>> interval = draws.interval(np.array([[1.0, 2.0, 3.0, 4.0]]), np.ones(4))
+    >>> bool(1.0 <= interval.low[0] < 2.5 < interval.high[0] <= 4.0)
+    True
+    """
+
+    weights: Floats
+
+    @classmethod
+    def draw(cls, prompts: int, rng: np.random.Generator, draws: int = _RESAMPLES) -> Resamples:
+        """Draw from ``prompts`` prompts.
+
+        Raises
+        ------
+        UndefinedMetricError
+            If there are fewer than two prompts.
+        """
+        if prompts < 2:
+            raise UndefinedMetricError(f"an interval over prompts needs at least 2 prompts, got {prompts}")
+        return cls(rng.multinomial(prompts, np.full(prompts, 1 / prompts), draws) / prompts)
+
+    def shares(self, parts: Floats, whole: Floats) -> Floats:
+        """``mean(parts) / mean(whole)`` in each draw, ``[draw, cell]``, of ``parts [cell, prompt]``."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Floats = (self.weights @ parts.T) / (self.weights @ whole)[:, None]
+        return found
+
+    def interval(self, parts: Floats, whole: Floats, level: float = 0.95) -> Interval:
+        """Percentile interval of ``mean(parts) / mean(whole)`` of each cell, as ``bootstrap_share`` gives it.
+
+        Raises
+        ------
+        UndefinedMetricError
+            If the wholes average to zero in a draw so often that the interval has no end.
+        """
+        tail = (1 - level) / 2
+        low, high = np.empty(len(parts)), np.empty(len(parts))
+        for start in range(0, len(parts), _CELLS):
+            cells = slice(start, start + _CELLS)
+            low[cells], high[cells] = np.quantile(self.shares(parts[cells], whole), [tail, 1 - tail], axis=0)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            raise UndefinedMetricError(
+                f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often "
+                "positive as negative; use more prompts"
+            )
+        return Interval(low, high, level)
+
+
 def mean_share(parts: Floats, whole: Floats) -> Floats:
     """``mean(parts) / mean(whole)`` over the last axis.
 
@@ -170,6 +283,34 @@ def paired_p_values(left: Floats, right: Floats) -> Floats:
     if moved.any():
         p_values[moved] = wilcoxon(difference[moved], axis=-1, zero_method="zsplit", method="asymptotic").pvalue
     return p_values
+
+
+def sign_p_values(left: Floats, right: Floats) -> Floats:
+    """Two-sided p-values of the exact sign test that ``left - right`` is as often above as below 0, over the last axis.
+
+    For successes, coded as 0 and 1, this is McNemar's exact test.
+
+    Parameters
+    ----------
+    left, right
+        ``[..., prompt]``; the two values of each prompt.
+
+    Returns
+    -------
+    array ``[...]``
+        Ties say nothing; cells in which all pairs tie get 1.
+
+    Examples
+    --------
+    >>> left, right = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0]), np.zeros(6)
+    >>> float(sign_p_values(left, right)), float(sign_p_values(left, left))
+    (0.0625, 1.0)
+    """
+    from scipy.stats import binom
+
+    above, below = (left > right).sum(-1), (left < right).sum(-1)
+    found: Floats = np.minimum(1.0, 2 * binom.cdf(np.minimum(above, below), above + below, 0.5))
+    return found
 
 
 def false_discovery_rate(p_values: Floats) -> Floats:

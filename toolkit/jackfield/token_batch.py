@@ -118,6 +118,34 @@ class TokenBatch:
         index = torch.as_tensor(rows, device=self.tokens.device)
         return TokenBatch(self.tokens[index], self.mask[index])
 
+    def left_padded(self) -> TokenBatch:
+        """The same prompts with all padding on the left, so that they end in the same column.
+
+        Examples
+        --------
+        >>> TokenBatch.from_rows([[5, 6, 7], [8]], pad=0).left_padded().tokens.tolist()
+        [[5, 6, 7], [0, 0, 8]]
+        """
+        order = self.mask.int().argsort(dim=-1, stable=True)
+        return TokenBatch(self.tokens.gather(-1, order), self.mask.gather(-1, order))
+
+    def joined(self, other: TokenBatch) -> TokenBatch:
+        """These prompts and behind them those of another batch; the narrower one is filled up on its padded side.
+
+        Examples
+        --------
+        >>> short, long = TokenBatch.from_rows([[8]], pad=0), TokenBatch.from_rows([[5, 6, 7]], pad=0)
+        >>> short.joined(long).tokens.tolist()
+        [[8, 0, 0], [5, 6, 7]]
+        """
+        width = max(self.tokens.shape[1], other.tokens.shape[1])
+        left = not bool(torch.cat([self.mask[:, 0], other.mask[:, 0]]).all())
+        tokens, mask = (
+            torch.cat([_filled(part, width, left=left) for part in parts])
+            for parts in ((self.tokens, other.tokens), (self.mask, other.mask))
+        )
+        return TokenBatch(tokens, mask)
+
     def to(self, device: torch.device | str) -> TokenBatch:
         return TokenBatch(self.tokens.to(device), self.mask.to(device))
 
@@ -128,3 +156,9 @@ class TokenBatch:
                 f"prompts must have equal token lengths pair by pair: {self.lengths.tolist()} against "
                 f"{other.lengths.tolist()}; reword them, or choose words that are single tokens"
             )
+
+
+def _filled(values: Tensor, width: int, *, left: bool) -> Tensor:
+    """Token ids or a mask with columns of zeros added."""
+    more = width - values.shape[1]
+    return torch.nn.functional.pad(values, (more, 0) if left else (0, more))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from jackfield.builtins.template import Template
 from jackfield.errors import TaskError
 from jackfield.organism import sentences as say
 from jackfield.organism import world
+from jackfield.side_questions import SideQuestion
 from jackfield.tasks import PairMaker, Task, Words
 
 if TYPE_CHECKING:
@@ -64,14 +66,37 @@ class TwoHop(Task):
         def make(draw: random.Random) -> PromptPair:
             question = draw.choice(asked)
             other = draw.choice(contrasts[question])
-            return TEMPLATE.pair(
+            pair = TEMPLATE.pair(
                 {"START": question.start, "FIRST": question.first, "SECOND": question.second},
                 {"START": other.start},
                 answers=[knowledge.answer(question)],
                 foils=[knowledge.answer(other)],
             )
+            return replace(pair, hops=_hops(knowledge, question), shortcuts=_shortcuts(knowledge, question))
 
         return make
+
+
+def _hops(knowledge: world.KnowledgeBase, question: world.TwoHop) -> tuple[SideQuestion, ...]:
+    """The two facts by themselves."""
+    between = knowledge.bridge(question)
+    return (
+        _asked("first hop", say.one_hop(question.start, question.first), between),
+        _asked("second hop", say.one_hop(between, question.second), knowledge.answer(question)),
+    )
+
+
+def _shortcuts(knowledge: world.KnowledgeBase, question: world.TwoHop) -> tuple[SideQuestion, ...]:
+    """The question without its first relation, and without the person that it starts from."""
+    answer = knowledge.answer(question)
+    return (
+        _asked("entity shortcut", say.one_hop(question.start, question.second), answer),
+        _asked("relation shortcut", say.two_hop(question)[1:], answer),
+    )
+
+
+def _asked(name: str, words: Sequence[str], answer: str) -> SideQuestion:
+    return SideQuestion(name, " ".join(words), (answer,))
 
 
 IN_DISTRIBUTION = TwoHop(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jackfield.files import write_json, write_tensors, write_text
+from jackfield.word_tokenizer import word_rules
 
 from .network import Network
 from .world import BOS, PAD, UNK, vocabulary
@@ -26,16 +27,7 @@ def config(network: Network) -> dict[str, object]:
 
 def tokenizer_json() -> str:
     """The word-level tokenizer: splits on white space and puts the beginning-of-sequence token first."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    words = vocabulary()
-    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNK))
-    tokenizer.add_special_tokens([PAD, BOS, UNK])
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{BOS} $A", special_tokens=[(BOS, words.index(BOS))]
-    )
-    text: str = tokenizer.to_str(pretty=True)
+    text: str = word_rules(vocabulary()).to_str(pretty=True)
     return text + "\n"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-__all__ = ["begun", "only_at", "seeing_one_column"]
+__all__ = ["begun", "forwarding", "only_at", "seeing_one_column"]
 
 
 @contextmanager
@@ -37,15 +37,27 @@ def begun(
     """
     counts = [int((starts <= layer).sum()) for layer in range(len(blocks))]
     late = [layer for layer, count in enumerate(counts) if count < len(starts)]
-    changed = [blocks[layer] for layer in ([] if entering is None else late)]
-    try:
-        for layer, block in enumerate(changed):
+    with ExitStack() as stack:
+        for layer in [] if entering is None else late:
             joining = entering if layer == 0 else None
-            vars(block)["forward"] = partial(_forward, block, counts[layer], joining, in_tuples)
+            instead = partial(_forward, blocks[layer], counts[layer], joining, in_tuples)
+            stack.enter_context(forwarding(blocks[layer], instead))
+        yield
+
+
+@contextmanager
+def forwarding(block: nn.Module, instead: Callable[..., Any]) -> Iterator[None]:
+    """Let a block, when it is called, do something else; what it did before comes back, whatever that was."""
+    own = vars(block)
+    before = own.get("forward")
+    own["forward"] = instead
+    try:
         yield
     finally:
-        for block in changed:
-            vars(block).pop("forward", None)
+        if before is None:
+            del own["forward"]
+        else:
+            own["forward"] = before
 
 
 def _forward(block: nn.Module, count: int, joining: Tensor | None, in_tuples: bool, *args: Any, **options: Any) -> Any:

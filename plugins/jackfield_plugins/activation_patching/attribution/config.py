@@ -6,9 +6,10 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from jackfield.quadrature import Rule
 from jackfield_plugins.activation_patching.config import SweepConfig
 
-__all__ = ["AttributionPatchingConfig", "Method", "Rule"]
+__all__ = ["AttributionPatchingConfig", "Method"]
 
 
 class Method(StrEnum):
@@ -25,25 +26,6 @@ class Method(StrEnum):
     def label(self) -> str:
         """How the literature spells it."""
         return {"atp": "AtP", "atp_star": "AtP*", "integrated_gradients": "integrated gradients"}[self.value]
-
-
-class Rule(StrEnum):
-    """At which points of the way slopes are taken; of ``n`` equal pieces, at each one's ..."""
-
-    LEFT = "left"
-    MIDPOINT = "midpoint"
-    RIGHT = "right"
-
-    def points(self, steps: int) -> list[float]:
-        """The points between 0 and 1.
-
-        Examples
-        --------
-        >>> Rule.LEFT.points(4), Rule.MIDPOINT.points(2), Rule.RIGHT.points(2)
-        ([0.0, 0.25, 0.5, 0.75], [0.25, 0.75], [0.5, 1.0])
-        """
-        offset = {"left": 0.0, "midpoint": 0.5, "right": 1.0}[self.value]
-        return [(step + offset) / steps for step in range(steps)]
 
 
 class AttributionPatchingConfig(SweepConfig):

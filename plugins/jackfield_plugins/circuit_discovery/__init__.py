@@ -1,0 +1,20 @@
+"""Circuit discovery: which edges carry a task, how surely, and what they do without the rest: a jackfield plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from jackfield.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from jackfield.analysis import Analysis
+
+__all__ = ["register_analyses"]
+
+
+@hookimpl
+def register_analyses() -> Iterable[type[Analysis[Any]]]:
+    from jackfield_plugins.circuit_discovery.analysis import CircuitDiscovery
+
+    return [CircuitDiscovery]
