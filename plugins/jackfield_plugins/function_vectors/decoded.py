@@ -6,8 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from jackfield.hooked_model import HookedModel
-from jackfield.interventions import replace
-from jackfield.sites import Kind, Site
+from jackfield.logit_lens import unembedded
 
 __all__ = ["decoded"]
 
@@ -24,9 +23,7 @@ def decoded(model: HookedModel, vector: Float[Tensor, " d_model"], most: int) ->
     most
         How many tokens are wanted.
     """
-    batch = model.tokenize(["."])
-    last = Site(Kind.RESID_POST, model.shape.n_layers - 1)
-    logits = model.answer_logits(model.run_with_interventions(batch, [replace(last, vector)]), batch)[0]
+    logits = unembedded(model, vector[None, None])[0, 0]
     found = logits.softmax(-1).topk(min(most, len(logits)))
     tokens = zip(found.indices.tolist(), found.values.tolist(), strict=True)
     return [(model.token_text(token), probability) for token, probability in tokens]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +10,9 @@ from torch import Tensor
 
 from jackfield.bench import Bench
 from jackfield.hooked_model import HookedModel
-from jackfield.interventions import replace
+from jackfield.interventions import zero
+from jackfield.projections import Projections
 from jackfield.sites import Kind, Site
-from jackfield.token_batch import TokenBatch
 from jackfield_plugins.function_vectors.prompts import Prompts, chunks
 
 __all__ = ["Means", "written"]
@@ -60,10 +59,6 @@ def written(
 ) -> Float[Tensor, "layer head d_model"]:
     """What each head's output adds to the residual stream.
 
-    It is what the attention output loses when this head's output is taken away from all others, which on most
-    architectures is the output projected by the head's part of the output matrix. Where a norm follows attention, it is
-    that as scaled by the norm of all heads' outputs together.
-
     Parameters
     ----------
     model
@@ -73,19 +68,21 @@ def written(
     bias
         Whether each head's share also gets the whole bias of the output projection. A sum over heads then holds it
         once per head, as in the original code.
+
+    Raises
+    ------
+    SiteError
+        If the model does not show its heads' weights, or computes its heads in another way than they say.
     """
-    layers, heads, _ = outputs.shape
-    rows = outputs[:, None].repeat(1, heads + 2, 1, 1)
-    rows[:, range(heads), range(heads)] = 0
-    rows[:, -1] = 0
-    token = model.tokenize(["."]).tokens[:, :1].repeat(heads + 2, 1)
-    batch = TokenBatch(token, torch.ones_like(token, dtype=torch.bool))
-    writes = [replace(Site(Kind.Z, layer), rows[layer][:, None]) for layer in range(layers)]
-    found = model.run_with_cache(batch, _outputs(layers), writes)
-    attention = torch.stack([found[site][:, 0] for site in _outputs(layers)])
-    without, whole, nothing = attention[:, :heads], attention[:, heads, None], attention[:, heads + 1, None]
-    return whole - without + (nothing if bias else 0)
+    projections = Projections.of(model)
+    found = torch.stack([projections.written(layer, output) for layer, output in enumerate(outputs)])
+    return found + _bias(model)[:, None] if bias else found
 
 
-def _outputs(layers: int) -> Sequence[Site]:
-    return [Site(Kind.ATTN_OUT, layer) for layer in range(layers)]
+def _bias(model: HookedModel) -> Float[Tensor, "layer d_model"]:
+    """What attention adds to the residual stream when no head puts out anything."""
+    layers = range(model.shape.n_layers)
+    sites = [Site(Kind.ATTN_OUT, layer) for layer in layers]
+    silent = [zero(Site(Kind.Z, layer)) for layer in layers]
+    run = model.run_with_cache(model.tokenize(["."]), sites, silent)
+    return torch.stack([run[site][0, -1] for site in sites])

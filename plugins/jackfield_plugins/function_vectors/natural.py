@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jackfield.bench import Bench
+from jackfield.generation import generate
+from jackfield.hooked_model import HookedModel
 from jackfield.sites import Kind, Site
 from jackfield_plugins.function_vectors.evaluation import Addition
 from jackfield_plugins.function_vectors.functions import fill
 from jackfield_plugins.function_vectors.material import Material
-from jackfield_plugins.function_vectors.vector import Steered, continued
+from jackfield_plugins.function_vectors.vector import Steered
 
 __all__ = ["NATURAL", "natural_text"]
 
@@ -44,13 +46,18 @@ def natural_text(bench: Bench, material: Material, additions: Mapping[str, Seque
         steered = Steered(bench.model, Site(Kind.RESID_POST, some[0][0]), some[0][1]) if some else None
         by_sentence = []
         for sentence in function.natural:
-            texts = continued(
-                bench.model, [fill(sentence, input=word) for word in inputs], function.natural_tokens, steered
-            )
+            prompts = [fill(sentence, input=word) for word in inputs]
+            texts = _continued(bench.model, prompts, function.natural_tokens, steered)
             by_sentence.append([_says(text, function.table[word]) for text, word in zip(texts, inputs, strict=True)])
         found[kind] = np.mean(by_sentence, axis=0)
         bench.progress(description, len(found), len(additions))
     return found
+
+
+def _continued(model: HookedModel, prompts: Sequence[str], tokens: int, steered: Steered | None) -> list[str]:
+    if steered is not None:
+        return steered.continued(prompts, tokens)
+    return [model.text(row) for row in generate(model, model.tokenize(prompts, "left"), tokens)]
 
 
 def _says(text: str, word: str) -> bool:

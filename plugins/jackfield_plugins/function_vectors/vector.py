@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from jackfield.errors import InterventionError, ResultError
 from jackfield.files import write_tensors
+from jackfield.generation import generate
 from jackfield.hooked_model import CachedRun, HookedModel
 from jackfield.interventions import Intervention, add
 from jackfield.provenance import Provenance
@@ -183,24 +183,12 @@ class Steered:
             What is continued.
         tokens
             How many tokens to generate.
+
+        Raises
+        ------
+        TaskError
+            If prompt and continuation do not fit into the model's context.
         """
-        return continued(self.model, prompts, tokens, self)
-
-
-def continued(model: HookedModel, prompts: Sequence[str], tokens: int, steered: Steered | None = None) -> list[str]:
-    """What a model's likeliest next tokens say after some prompts, under an addition or as it is."""
-    batch = model.tokenize(prompts, "left")
-    first = batch.tokens.shape[1] - 1
-    for _ in range(tokens):
-        where = batch.mask & (torch.arange(batch.tokens.shape[1], device=batch.mask.device) >= first)
-        logits = (
-            model.run(batch)
-            if steered is None
-            else model.run_with_interventions(batch, [add(steered.site, steered.vector, where)])
-        )
-        likeliest = model.answer_logits(logits, batch).argmax(-1, keepdim=True)
-        batch = TokenBatch(
-            torch.cat([batch.tokens, likeliest], dim=1),
-            torch.cat([batch.mask, torch.ones_like(likeliest, dtype=torch.bool)], dim=1),
-        )
-    return ["".join(map(model.token_text, row)) for row in batch.tokens[:, first + 1 :].tolist()]
+        batch = self.model.tokenize(prompts, "left")
+        said = generate(self.model, batch, tokens, self.interventions(batch), [add(self.site, self.vector)])
+        return [self.model.text(row) for row in said]

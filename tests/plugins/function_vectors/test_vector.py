@@ -16,7 +16,7 @@ from jackfield.interventions import add
 from jackfield.sites import Site
 from jackfield_plugins.function_vectors.decoded import decoded
 from jackfield_plugins.function_vectors.result import FunctionVectorsResult
-from jackfield_plugins.function_vectors.vector import FunctionVector, continued
+from jackfield_plugins.function_vectors.vector import FunctionVector
 
 
 @pytest.fixture
@@ -64,7 +64,6 @@ def test_generating_adds_it_at_every_new_token(fieldmouse: HookedModel, plural: 
             logits = fieldmouse.run_with_interventions(batch, [add(steered.site, steered.vector, where)])
             said += " " + fieldmouse.token_text(int(logits[0, -1].argmax()))
         assert said[len(prompt) :].replace(" ", "") == text.replace(" ", "")
-    assert continued(fieldmouse, ["cat : cats , pig : pigs , rose :"], 1) == ["roses"]
 
 
 def test_a_saved_vector_comes_back_the_same(plural: FunctionVector, tmp_path: Path) -> None:
