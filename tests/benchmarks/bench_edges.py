@@ -63,6 +63,7 @@ def _measured(folder: Path) -> dict[str, float | int | str]:
         scores = work()
         measured[f"{name}_s"] = perf_counter() - started
         measured[f"{name}_peak_mb"] = peak_bytes(work) / 2**20
+        measured[f"{name}_planned_mb"] = PAIRS * contrast.pair_bytes(len(points)) / 2**20
         if name == "eap":
             eap = scores.values.mean(0)
     return measured | _peer(folder, bench, contrast, eap, measured)

@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from jackfield.errors import UndefinedMetricError
 from jackfield.statistics import (
     Estimate,
+    Resamples,
     bootstrap_mean,
     bootstrap_share,
     false_discovery_rate,
@@ -166,3 +167,25 @@ def test_an_interval_of_successes_is_scipys_exact_one(seed: int, prompts: int, l
 def test_what_is_no_success_or_failure_has_no_interval(values: np.ndarray) -> None:
     with pytest.raises(UndefinedMetricError):
         success_interval(values)
+
+
+def test_resamples_give_the_intervals_that_scipy_gives() -> None:
+    rng = np.random.default_rng(3)
+    parts, whole = rng.normal(1, 2, size=(5, 40)), rng.normal(3, 1, size=40)
+    ours = Resamples.draw(40, np.random.default_rng(0), 4000).interval(parts, whole)
+    theirs = bootstrap_share(parts, whole, np.random.default_rng(1))
+    np.testing.assert_allclose(ours.low, theirs.low, atol=0.05)
+    np.testing.assert_allclose(ours.high, theirs.high, atol=0.05)
+
+
+def test_a_resample_holds_as_many_prompts_as_there_are() -> None:
+    draws = Resamples.draw(7, np.random.default_rng(0), 50)
+    np.testing.assert_allclose(draws.weights.sum(1), 1)
+    assert draws.shares(np.ones((2, 7)), np.full(7, 4.0)) == pytest.approx(0.25)
+
+
+def test_resamples_without_an_end_or_of_one_prompt_are_refused() -> None:
+    with pytest.raises(UndefinedMetricError, match="at least 2 prompts"):
+        Resamples.draw(1, np.random.default_rng(0))
+    with pytest.raises(UndefinedMetricError, match="has no end"):
+        Resamples.draw(2, np.random.default_rng(0)).interval(np.ones((1, 2)), np.array([1.0, -1.0]))

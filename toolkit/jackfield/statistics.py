@@ -110,8 +110,7 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
     """
     from scipy.stats import DegenerateDataWarning, bootstrap
 
-    if parts.shape[-1] < 2:
-        raise UndefinedMetricError(f"an interval over prompts needs at least 2 prompts, got {parts.shape[-1]}")
+    _require_prompts(parts.shape[-1])
     if not (np.isfinite(parts).all() and np.isfinite(whole).all()):
         raise UndefinedMetricError("an interval needs finite values; a value is infinite or not a number")
     mean_share(parts, whole)
@@ -128,12 +127,7 @@ def bootstrap_share(parts: Floats, whole: Floats, rng: np.random.Generator, leve
             confidence_level=level, method="percentile", rng=rng,
         )  # fmt: skip
     low, high = result.confidence_interval
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        raise UndefinedMetricError(
-            f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often "
-            "positive as negative; use more prompts"
-        )
-    return Interval(low, high, level)
+    return _ended(low, high, level, len(whole))
 
 
 def success_interval(successes: Floats, level: float = 0.95) -> Interval:
@@ -208,8 +202,7 @@ class Resamples:
         UndefinedMetricError
             If there are fewer than two prompts.
         """
-        if prompts < 2:
-            raise UndefinedMetricError(f"an interval over prompts needs at least 2 prompts, got {prompts}")
+        _require_prompts(prompts)
         return cls(rng.multinomial(prompts, np.full(prompts, 1 / prompts), draws) / prompts)
 
     def shares(self, parts: Floats, whole: Floats) -> Floats:
@@ -230,13 +223,23 @@ class Resamples:
         low, high = np.empty(len(parts)), np.empty(len(parts))
         for start in range(0, len(parts), _CELLS):
             cells = slice(start, start + _CELLS)
-            low[cells], high[cells] = np.quantile(self.shares(parts[cells], whole), [tail, 1 - tail], axis=0)
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
-            raise UndefinedMetricError(
-                f"the interval over {len(whole)} prompts has no end: the difference to be shared is about as often "
-                "positive as negative; use more prompts"
-            )
-        return Interval(low, high, level)
+            with np.errstate(invalid="ignore"):
+                low[cells], high[cells] = np.quantile(self.shares(parts[cells], whole), [tail, 1 - tail], axis=0)
+        return _ended(low, high, level, len(whole))
+
+
+def _ended(low: Floats, high: Floats, level: float, prompts: int) -> Interval:
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise UndefinedMetricError(
+            f"the interval over {prompts} prompts has no end: the difference to be shared is about as often positive "
+            "as negative; use more prompts"
+        )
+    return Interval(low, high, level)
+
+
+def _require_prompts(prompts: int) -> None:
+    if prompts < 2:
+        raise UndefinedMetricError(f"an interval over prompts needs at least 2 prompts, got {prompts}")
 
 
 def mean_share(parts: Floats, whole: Floats) -> Floats:
