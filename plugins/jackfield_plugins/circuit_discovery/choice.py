@@ -101,7 +101,7 @@ class Choice:
 
 
 def smallest(
-    choice: Choice, scores: Floats, evaluator: Evaluator, target: float, most: int | None = None
+    choice: Choice, scores: Floats, evaluator: Evaluator, target: float, description: str, most: int | None = None
 ) -> int | None:
     """The smallest number of units found whose pruned circuit is as faithful as asked; ``None`` if none is.
 
@@ -116,6 +116,8 @@ def smallest(
         Runs them.
     target
         The faithfulness asked for; see ``Choice.suffices``.
+    description
+        What progress is reported as.
     most
         The largest size to try; all units unless told.
     """
@@ -126,7 +128,7 @@ def smallest(
         if not counts:
             break
         circuits = [pruned(choice.grid, choice.of(scores, count)) for count in counts]
-        reached = evaluator.faithfulness(evaluator.graded(circuits))
+        reached = evaluator.faithfulness(evaluator.graded(circuits, description))
         tried |= dict(zip(counts, choice.suffices(reached, target).tolist(), strict=True))
         well = np.flatnonzero(reached >= target)
         if not len(well):
