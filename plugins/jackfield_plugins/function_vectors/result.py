@@ -226,7 +226,9 @@ class FunctionVectorsResult(AnalysisResult):
                 f"{float(part['spoilt_probability'].mean()):.2f}; the greatest effect of a head, averaged over "
                 f"functions, is {float(part['aie'].mean('function').max()):+.3f}."
             )
-        read = "; ".join(f"{self._label(name)}: {', '.join(self.decoded(name)[:3])}" for name in self.functions)
+        read = "; ".join(
+            f"{self._label(name)}: {', '.join(map(repr, self.decoded(name)[:3]))}" for name in self.functions
+        )
         yield f"Read out as tokens, the vectors say: {read}."
         for name in self.data["composition"].values.tolist() if "composed" in self.data else ():
             part = self.data.sel(composition=name)

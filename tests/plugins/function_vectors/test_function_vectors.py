@@ -64,7 +64,7 @@ def test_vectors_are_read_out_as_tokens(six: FunctionVectorsResult) -> None:
     tokens = six.decoded("in_context.continent")
     assert len(tokens) == 10
     assert {"asia", "africa", "europe", "america"} & {*tokens}
-    assert f"continent: {', '.join(tokens[:3])}" in six.summary()[-1]
+    assert f"continent: {', '.join(map(repr, tokens[:3]))}" in six.summary()[-1]
 
 
 def test_another_functions_vector_is_no_help(six: FunctionVectorsResult) -> None:
