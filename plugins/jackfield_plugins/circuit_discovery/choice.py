@@ -90,14 +90,9 @@ class Choice:
 
     def by_node(self, scores: Floats) -> Floats:
         """What each node's outgoing edges score together, ``[..., node]``: the node's own score, to first order."""
-        found: Floats = scores @ self._senders
+        found: Floats = np.zeros((*scores.shape[:-1], len(self.grid.senders)))
+        np.add.at(found.T, self.grid.cells[0], scores.T)
         return found
-
-    @property
-    def _senders(self) -> Floats:
-        one_hot = np.zeros((self.grid.size, len(self.grid.senders)))
-        one_hot[np.arange(self.grid.size), self.grid.cells[0]] = 1
-        return one_hot
 
 
 def smallest(
