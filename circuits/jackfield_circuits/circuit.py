@@ -68,7 +68,7 @@ class Circuit:
     ) -> None:
         self._runs = runs if isinstance(runs, Provenance) else Provenance(runs or {})
         pooled_edges = _pool(edges, Edge)
-        ends = {end for edge in pooled_edges for end in (edge.source, edge.target)}
+        ends = {end for edge in pooled_edges for end in edge.ends}
         pooled_nodes = _pool((*nodes, *(Node(id=end) for end in ends)), Node)
         for element in (*pooled_nodes, *pooled_edges):
             for claim in element.evidence:
@@ -161,7 +161,7 @@ class Circuit:
         Circuit(2 nodes, 1 edge)
         """
         edges = [edge for edge in self.edges if keep(edge)]
-        ends = {end for edge in edges for end in (edge.source, edge.target)}
+        ends = {end for edge in edges for end in edge.ends}
         return Circuit([node for node in self.nodes if node.id in ends or keep(node)], edges, self._runs)
 
     def findings(self, alpha: float = 0.05) -> Circuit:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jackfield.cli.circuit_files import CircuitPath, circuit_at
 from jackfield.cli.plugins_at_hand import discover
 from jackfield.cli.terminal import AsJson, output, print_json, print_table, reporting, text
 
@@ -21,9 +21,7 @@ _MOST = 20
 
 
 def verify(
-    circuit: Annotated[
-        Path, typer.Argument(metavar="CIRCUIT", help="A .graphml or .json file of a circuit.", show_default=False)
-    ],
+    circuit: CircuitPath,
     *,
     model: Annotated[str | None, typer.Option(help="Where the model is now, if its name does not lead to it.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Report no progress.")] = False,
@@ -35,11 +33,9 @@ def verify(
     if a run or a claim fails.
     """
     from jackfield import verification
-    from jackfield_circuits import read_graphml, read_json
 
-    read = read_json if circuit.suffix == ".json" else read_graphml
     with redirect_stdout(sys.stderr), reporting(quiet) as progress:
-        found = verification.verify(read(circuit), discover(), progress, model=model)
+        found = verification.verify(circuit_at(circuit), discover(), progress, model=model)
     if json:
         print_json(verification.as_json(found))
     else:
