@@ -102,6 +102,17 @@ def test_an_infinite_score_is_text_in_json(circuit: Asks) -> None:
     assert document(circuit("paths", "infinite.json", "--json"))[0]["scores"] == ["inf"]
 
 
+def test_several_become_one_whatever_their_order(circuit: Asks) -> None:
+    told = document(circuit("merge", "first.graphml", "second.json", "--out", "all.graphml", "--json"))
+    assert told == {"file": "all.graphml", "nodes": 4, "edges": 4, "runs": 1}
+    assert (
+        "4 nodes and 4 edges of 1 runs" in circuit("merge", "second.json", "first.graphml", "--out", "lla.json").stdout
+    )
+    whole = read_circuit("all.graphml")
+    assert whole == read_circuit("lla.json")
+    assert {claim.score for claim in whole.evidence("m0->logits")} == {-1.0, 1.0}
+
+
 def test_parts_are_written(circuit: Asks) -> None:
     assert (
         "pruned.json: 3 of 4 nodes and 2 of 3 edges" in circuit("prune", "first.graphml", "--out", "pruned.json").stdout

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jackfield.edges import Wire, receiver_name, senders, wires
+from jackfield.edges import Wire, senders, wires
 from jackfield.errors import SiteError
 from jackfield.sites import Kind, Site
 from jackfield.wiring import ModelShape
@@ -172,8 +172,3 @@ class EdgeGrid:
     def named(self, chosen: NDArray[np.bool_]) -> Sequence[str]:
         """The names of some edges, given by a mask in the order of ``wires``."""
         return [self.names[index] for index in np.flatnonzero(chosen)]
-
-    @cached_property
-    def receiver_names(self) -> tuple[str, ...]:
-        """How receivers are spelled in a circuit, by column."""
-        return tuple(map(receiver_name, self.receivers))

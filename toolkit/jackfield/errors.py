@@ -9,6 +9,7 @@ from jackfield_circuits.errors import CircuitError, CircuitFileError, JackfieldE
 
 __all__ = [
     "AlignmentError",
+    "CausalModelError",
     "CircuitError",
     "CircuitFileError",
     "ConfigError",
@@ -48,6 +49,10 @@ class TaskError(JackfieldError):
 
 class AlignmentError(TaskError):
     """Prompts that must correspond token by token do not."""
+
+
+class CausalModelError(JackfieldError):
+    """A causal model is not an acyclic set of total mechanisms, or cannot answer what it is asked."""
 
 
 class UndefinedMetricError(JackfieldError):

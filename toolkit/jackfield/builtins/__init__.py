@@ -1,11 +1,12 @@
-"""The core plugin: the tasks, metrics and models that jackfield comes with."""
+"""The core plugin: the tasks, metrics, models and causal models that jackfield comes with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from jackfield.builtins import models, two_hop
+from jackfield.builtins.algorithms import ALGORITHMS
 from jackfield.builtins.between import Between
 from jackfield.builtins.coloured_objects import ColouredObjects
 from jackfield.builtins.equality import Equality, HierarchicalEquality
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from jackfield.metrics import Metric
     from jackfield.tasks import Task
 
-__all__ = ["list_models", "register_metrics", "register_models", "register_tasks"]
+__all__ = ["list_models", "register_causal_models", "register_metrics", "register_models", "register_tasks"]
 
 
 @hookimpl
@@ -50,3 +51,9 @@ def register_tasks() -> Iterable[Task]:
 def register_metrics() -> Iterable[Metric]:
     """Every built-in metric."""
     return BUILT_IN
+
+
+@hookimpl
+def register_causal_models() -> Mapping[str, object]:
+    """Every built-in causal model."""
+    return ALGORITHMS

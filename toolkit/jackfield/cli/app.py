@@ -9,18 +9,19 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from jackfield.cli.circuit_parts import prune, subgraph
+from jackfield.cli.circuit_parts import merge, prune, subgraph
 from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
 from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
 from jackfield.cli.run import run
 from jackfield.cli.show import show
 from jackfield.cli.terminal import complain
+from jackfield.cli.verify import verify
 from jackfield.errors import JackfieldError
 
 __all__ = ["app", "main"]
 
 WRONG = 2
-"""Exit status where something was asked that cannot be done; 1 says that a study ran and an analysis in it failed."""
+"""Exit status where something was asked that cannot be done; 1 says that an analysis, or a claim, failed."""
 INTERRUPTED = 130
 
 
@@ -88,6 +89,7 @@ app.command(
     )
 )(run)
 app.command(epilog=_examples("show out/demo", "show out/demo --json"))(show)
+app.command(epilog=_examples("verify out/demo/circuit.graphml", "verify circuit.json --model ./my-gpt2 --json"))(verify)
 app.command("plugins", epilog=_examples("plugins", "plugins --traceback", "plugins --json"))(list_plugins)
 app.command("analyses", epilog=_examples("analyses", "analyses activation_patching"))(list_analyses)
 app.command("tasks", epilog=_examples("tasks", "tasks --json"))(list_tasks)
@@ -112,6 +114,7 @@ _circuit.command(epilog=_examples("circuit paths out/demo --count 5", "circuit p
 _circuit.command(epilog=_examples("circuit resolve out/demo", "circuit resolve merged.graphml --conflicts"))(resolve)
 _circuit.command(epilog=_examples("circuit prune out/demo --findings --out found.graphml"))(prune)
 _circuit.command(epilog=_examples("circuit subgraph out/demo 'a5.*' --hops 1 --out layer-5.graphml"))(subgraph)
+_circuit.command(epilog=_examples("circuit merge out/ioi out/two-hop --out all.graphml"))(merge)
 app.add_typer(_circuit, name="circuit")
 
 

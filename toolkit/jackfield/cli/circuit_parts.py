@@ -1,4 +1,4 @@
-"""``jackfield circuit prune`` and ``subgraph``: a part of a circuit, written to a file."""
+"""``jackfield circuit prune``, ``subgraph`` and ``merge``: parts of circuits, or several as one, written to a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jackfield.cli.terminal import AsJson, output, print_json, text
 if TYPE_CHECKING:
     from jackfield_circuits import Circuit
 
-__all__ = ["prune", "subgraph"]
+__all__ = ["merge", "prune", "subgraph"]
 
 
 def prune(
@@ -43,6 +43,29 @@ def subgraph(
 
     whole = circuit_at(circuit)
     _write(whole, jackfield_circuits.subgraph(whole, patterns, hops), out, json)
+
+
+def merge(
+    circuits: Annotated[
+        list[Path],
+        typer.Argument(metavar="CIRCUIT...", help="Circuits' files, or folders that `jackfield run` wrote."),
+    ],
+    out: OutPath,
+    json: AsJson = False,
+) -> None:
+    """Write one circuit of all that several hold: every node, edge, claim and run.
+
+    Claims that contradict each other are all kept. The order of the circuits makes no difference.
+    """
+    from jackfield_circuits import Circuit, write_circuit
+
+    whole = Circuit().merge(*map(circuit_at, circuits))
+    write_circuit(whole, out)
+    if json:
+        print_json({"file": str(out), "nodes": len(whole.nodes), "edges": len(whole.edges), "runs": len(whole.runs)})
+    else:
+        said = f"{len(whole.nodes)} nodes and {len(whole.edges)} edges of {len(whole.runs)} runs"
+        output().print(text(f"{out}: {said}"), soft_wrap=True)
 
 
 def _write(whole: Circuit, part: Circuit, path: Path, json: bool) -> None:
