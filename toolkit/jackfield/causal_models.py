@@ -260,12 +260,13 @@ class CausalModel:
             for level, row in enumerate(generations)
             for index, name in enumerate(sorted(row, key=[each.name for each in self.variables].index))
         }
+        boxes = {
+            name: axes.text(*place, name, ha="center", va="center", bbox={"boxstyle": "round", "facecolor": "#dce6f2"})
+            for name, place in places.items()
+        }
         for parent, child in self.graph().edges:
-            axes.annotate(
-                "", places[child], places[parent], arrowprops={"arrowstyle": "->", "shrinkA": 14, "shrinkB": 14}
-            )
-        for name, place in places.items():
-            axes.text(*place, name, ha="center", va="center", bbox={"boxstyle": "round", "facecolor": "#dce6f2"})
+            ends = {"patchA": boxes[parent].get_bbox_patch(), "patchB": boxes[child].get_bbox_patch()}
+            axes.annotate("", places[child], places[parent], arrowprops={"arrowstyle": "->", "shrinkB": 3, **ends})
         axes.set_xlim(0, widest)
         axes.set_ylim(-0.5, len(generations) - 0.5)
         return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,6 +23,11 @@ class Counterfactual:
     source: Setting
     base_label: Value
     label: Value
+
+    @property
+    def key(self) -> tuple[Value, ...]:
+        """The values of base and source, by which counterfactuals are told apart."""
+        return tuple(setting[name] for setting in (self.base, self.source) for name in sorted(setting))
 
     @property
     def is_changed(self) -> bool:
@@ -48,7 +54,7 @@ class CounterfactualSet:
     def draw(
         cls, model: CausalModel, variable: str, count: int, draw: random.Random, changed_share: float = 0.5
     ) -> Self:
-        """Draw counterfactuals, of which a given share changes the output.
+        """Draw different counterfactuals, of which a given share changes the output.
 
         Parameters
         ----------
@@ -64,7 +70,8 @@ class CounterfactualSet:
         Raises
         ------
         CausalModelError
-            If there is no such variable, or its interchange never, or always, changes the output as far as was seen.
+            If there is no such variable, its interchange never, or always, changes the output as far as was seen, or
+            there are too few different ones.
 
         Examples
         --------
@@ -73,12 +80,12 @@ class CounterfactualSet:
         >>> drawn.changed_share
         0.5
         """
-        rows: list[Counterfactual] = []
+        rows: dict[tuple[Value, ...], Counterfactual] = {}
         for index in range(count):
             wanted = int((index + 1) * changed_share) > int(index * changed_share)
-            rows.append(_drawn(model, variable, draw, wanted))
-        draw.shuffle(rows)
-        return cls(variable, tuple(rows))
+            row = _drawn(model, variable, draw, wanted, rows)
+            rows[row.key] = row
+        return cls(variable, tuple(draw.sample([*rows.values()], count)))
 
     @classmethod
     def draw_isolating(cls, model: CausalModel, variable: str, count: int, draw: random.Random) -> Self | None:
@@ -114,13 +121,23 @@ class CounterfactualSet:
         return sum(row.is_changed for row in self.rows) / len(self.rows)
 
 
-def _drawn(model: CausalModel, variable: str, draw: random.Random, wanted: bool) -> Counterfactual:
+def _drawn(
+    model: CausalModel, variable: str, draw: random.Random, wanted: bool, known: Collection[tuple[Value, ...]]
+) -> Counterfactual:
+    repeated = 0
     for _ in range(_MOST_DRAWS):
         base, source = model.draw(draw), model.draw(draw)
         label = model.run_interchange(base, {variable: source})[model.output]
         row = Counterfactual(base, source, model.run(base)[model.output], label)
         if row.is_changed is wanted:
-            return row
+            if row.key not in known:
+                return row
+            repeated += 1
+    if repeated:
+        raise CausalModelError(
+            f"{model.name} has too few values for so many different counterfactuals of {variable}: it gave "
+            f"{len(known)}, and then {repeated} that were there already; ask for fewer, or give it larger domains"
+        )
     found = "never changes" if wanted else "always changes"
     raise CausalModelError(
         f"an interchange of {variable} {found} the output {model.output} of {model.name} in {_MOST_DRAWS} draws, so "

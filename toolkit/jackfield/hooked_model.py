@@ -118,6 +118,11 @@ class HookedModel:
         return self.identity.name
 
     @property
+    def tokenizer(self) -> Any:
+        """The model's own tokenizer."""
+        return self._tokenizer
+
+    @property
     def device(self) -> torch.device:
         return next(self._bridge.original_model.parameters()).device
 
@@ -234,7 +239,7 @@ class HookedModel:
 
         The model's weights are constants. What is computed after such a tensor is kept for the backward pass.
         """
-        with torch.enable_grad(), self._constant_weights(), self._hooked(interventions, sites) as work:
+        with self.hooked_differentiably(interventions, sites) as work:
             logits = self._forward(batch)
         return CachedRun(logits, work.kept)
 
@@ -268,6 +273,14 @@ class HookedModel:
             On leaving, if an intervention or a reading did not fire exactly once.
         """
         with torch.no_grad(), self._hooked(interventions, sites) as work:
+            yield work
+
+    @contextmanager
+    def hooked_differentiably(
+        self, interventions: Sequence[Intervention], sites: Collection[Site]
+    ) -> Iterator[ForwardPass]:
+        """Like ``hooked``, for a pass that can be differentiated by the tensors that interventions hold."""
+        with torch.enable_grad(), self._constant_weights(), self._hooked(interventions, sites) as work:
             yield work
 
     @contextmanager

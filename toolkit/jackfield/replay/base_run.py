@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,27 @@ class BaseRun:
             Whether the last block's output projection and MLP compute the last token alone. Then nothing may be written
             behind the heads of the last layer.
         """
+        return self._resumed(prompts, layers, column, self.model.hooked(interventions, ()), only_answers)
+
+    def resume_differentiably(
+        self,
+        prompts: Int[Tensor, " row"],
+        layers: Int[Tensor, " row"],
+        column: int,
+        interventions: Sequence[Intervention],
+        *,
+        only_answers: bool = False,
+    ) -> Float[Tensor, "row d_vocab"]:
+        """Like ``resume``, but the logits can be differentiated by the tensors that interventions hold.
+
+        The model's weights are constants, and nothing before the resumed layers and columns is differentiated.
+        """
+        hooked = self.model.hooked_differentiably(interventions, ())
+        return self._resumed(prompts, layers, column, hooked, only_answers)
+
+    def _resumed(
+        self, prompts: Tensor, layers: Tensor, column: int, hooked: AbstractContextManager[object], only_answers: bool
+    ) -> Tensor:
         batch, bridge = self.batch.select(prompts), self.model.bridge
         columns = batch.last_columns - column
         options: dict[str, Any] = {"use_cache": False}
@@ -131,7 +152,7 @@ class BaseRun:
             begun([*bridge.blocks], layers, self._entering(prompts, layers, column), self.blocks_return_tuples),
             only_at(bridge.blocks[-1], columns) if only_answers else nullcontext(),
             seeing_one_column(bridge.unembed, columns),
-            self.model.hooked(interventions, ()),
+            hooked,
         ):
             logits: Tensor = bridge(
                 batch.tokens[:, column:],
