@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,8 +21,6 @@ __all__ = ["HEAD_INPUTS", "EdgeGrid"]
 
 HEAD_INPUTS = (Kind.Q_INPUT, Kind.K_INPUT, Kind.V_INPUT)
 """The three inputs of a head, in the order in which EAP-IG counts them."""
-
-Array = TypeVar("Array", Tensor, NDArray[np.float64])
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,14 @@ class Verification:
         """Whether there was something to check, and all of it passed."""
         return bool(self.claims) and not self.failures
 
+    def as_dict(self) -> dict[str, Any]:
+        """The verification as JSON's types."""
+        return {"passed": self.passed, **asdict(self)}
+
 
 @dataclass
-class _Bench:
-    """What the runs of one model share."""
+class _Benches:
+    """The benches of runs, made again; each model is loaded once."""
 
     registry: Registry
     progress: Progress
@@ -141,7 +145,7 @@ def verify(
     for element in (*circuit.nodes, *circuit.edges):
         for claim in element.evidence:
             claims[claim.run].append((str(element), claim))
-    benches, runs, checked, notes = _Bench(registry, progress, model), list[Check](), list[Check](), list[str]()
+    benches, runs, checked, notes = _Benches(registry, progress, model), list[Check](), list[Check](), list[str]()
     for digest in sorted({*claims, *circuit.runs}):
         made: Mapping[str, list[Evidence]] = {}
         try:
@@ -172,7 +176,7 @@ def _stated(runs: Mapping[str, Mapping[str, Any]], digest: str) -> Provenance:
     return stated
 
 
-def _made_again(stated: Provenance, benches: _Bench, registry: Registry) -> Mapping[str, list[Evidence]]:
+def _made_again(stated: Provenance, benches: _Benches, registry: Registry) -> Mapping[str, list[Evidence]]:
     """What a run claims now, by the name of the node or edge."""
     kind = registry.analysis(stated.analysis)
     if kind.version != stated.analysis_version:
@@ -220,8 +224,3 @@ def _notes(
     left_out = sum(map(len, made.values())) - len(list(claims))
     if left_out > 0:
         yield f"run {digest} makes {left_out} more claims than the circuit holds"
-
-
-def as_json(found: Verification) -> dict[str, Any]:
-    """The verification as JSON's types."""
-    return {"passed": found.passed, **asdict(found)}

@@ -32,12 +32,12 @@ def verify(
     Every run is made again from what the circuit states: model and weights, task, seed, settings. The exit status is 1
     if a run or a claim fails.
     """
-    from jackfield import verification
+    from jackfield.verification import verify as made_again
 
     with redirect_stdout(sys.stderr), reporting(quiet) as progress:
-        found = verification.verify(circuit_at(circuit), discover(), progress, model=model)
+        found = made_again(circuit_at(circuit), discover(), progress, model=model)
     if json:
-        print_json(verification.as_json(found))
+        print_json(found.as_dict())
     else:
         _show(found)
     if not found.passed:
