@@ -11,44 +11,84 @@ from typing import TYPE_CHECKING, Any
 from jackfield_circuits.errors import CircuitError, CircuitFileError, JackfieldError
 
 if TYPE_CHECKING:
+    from jackfield_circuits.census import Census
     from jackfield_circuits.circuit import Circuit
+    from jackfield_circuits.comparison import Comparison, compare
+    from jackfield_circuits.difference import Difference, diff
     from jackfield_circuits.edge import Edge
     from jackfield_circuits.evidence import Evidence
+    from jackfield_circuits.formats import read_circuit, write_circuit
     from jackfield_circuits.graphml import from_graphml, read_graphml, to_graphml, write_graphml
+    from jackfield_circuits.neighbourhood import subgraph
     from jackfield_circuits.node import Node
     from jackfield_circuits.node_link import from_json, read_json, to_json, write_json
     from jackfield_circuits.place import Place
     from jackfield_circuits.provenance import Provenance
+    from jackfield_circuits.pruning import prune
+    from jackfield_circuits.resolution import Resolution, resolve, speaker
+    from jackfield_circuits.routes import Route, strongest_routes
+    from jackfield_circuits.shape import Shape
+    from jackfield_circuits.support import Support, consensus
+    from jackfield_circuits.weights import Weights
 
 __all__ = [
+    "Census",
     "Circuit",
     "CircuitError",
     "CircuitFileError",
+    "Comparison",
+    "Difference",
     "Edge",
     "Evidence",
     "JackfieldError",
     "Node",
     "Place",
     "Provenance",
+    "Resolution",
+    "Route",
+    "Shape",
+    "Support",
+    "Weights",
+    "compare",
+    "consensus",
+    "diff",
     "from_graphml",
     "from_json",
+    "prune",
+    "read_circuit",
     "read_graphml",
     "read_json",
+    "resolve",
+    "speaker",
+    "strongest_routes",
+    "subgraph",
     "to_graphml",
     "to_json",
+    "write_circuit",
     "write_graphml",
     "write_json",
 ]
 
 _HOMES = {
+    "census": ("Census",),
     "circuit": ("Circuit",),
+    "comparison": ("Comparison", "compare"),
+    "difference": ("Difference", "diff"),
     "edge": ("Edge",),
     "evidence": ("Evidence",),
+    "formats": ("read_circuit", "write_circuit"),
     "graphml": ("from_graphml", "read_graphml", "to_graphml", "write_graphml"),
+    "neighbourhood": ("subgraph",),
     "node": ("Node",),
     "node_link": ("from_json", "read_json", "to_json", "write_json"),
     "place": ("Place",),
     "provenance": ("Provenance",),
+    "pruning": ("prune",),
+    "resolution": ("Resolution", "resolve", "speaker"),
+    "routes": ("Route", "strongest_routes"),
+    "shape": ("Shape",),
+    "support": ("Support", "consensus"),
+    "weights": ("Weights",),
 }
 
 

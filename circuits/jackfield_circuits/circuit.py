@@ -18,10 +18,13 @@ from jackfield_circuits.attributes import (
     read_runs,
 )
 from jackfield_circuits.edge import Edge
+from jackfield_circuits.element import Element
 from jackfield_circuits.errors import CircuitError
 from jackfield_circuits.evidence import Evidence
 from jackfield_circuits.node import ARROW, Node
 from jackfield_circuits.provenance import Provenance
+from jackfield_circuits.resolution import Resolution, resolve
+from jackfield_circuits.strict_json import spell
 
 __all__ = ["Circuit"]
 
@@ -68,7 +71,7 @@ class Circuit:
     ) -> None:
         self._runs = runs if isinstance(runs, Provenance) else Provenance(runs or {})
         pooled_edges = _pool(edges, Edge)
-        ends = {end for edge in pooled_edges for end in (edge.source, edge.target)}
+        ends = {end for edge in pooled_edges for end in edge.ends}
         pooled_nodes = _pool((*nodes, *(Node(id=end) for end in ends)), Node)
         for element in (*pooled_nodes, *pooled_edges):
             for claim in element.evidence:
@@ -161,7 +164,7 @@ class Circuit:
         Circuit(2 nodes, 1 edge)
         """
         edges = [edge for edge in self.edges if keep(edge)]
-        ends = {end for edge in edges for end in (edge.source, edge.target)}
+        ends = {end for edge in edges for end in edge.ends}
         return Circuit([node for node in self.nodes if node.id in ends or keep(node)], edges, self._runs)
 
     def findings(self, alpha: float = 0.05) -> Circuit:
@@ -175,6 +178,50 @@ class Circuit:
             Largest q-value that counts as significant, see `Evidence.is_finding`.
         """
         return self.filter(lambda element: element.is_finding(alpha))
+
+    def resolutions(self, alpha: float = 0.05) -> dict[str, tuple[Resolution, ...]]:
+        """What all claims about each node and edge say together, see `resolve`.
+
+        Claims from runs of different models or tasks are not put together: they may differ without contradiction.
+
+        Parameters
+        ----------
+        alpha
+            Largest q-value that counts as significant.
+
+        Returns
+        -------
+        dict
+            Id of a node or name of an edge -> its resolutions. What nothing is claimed about is left out.
+        """
+        return {
+            str(element): tuple(
+                resolution
+                for claims in self._claims_by_study(element).values()
+                for resolution in resolve(claims, alpha)
+            )
+            for element in (*self.nodes, *self.edges)
+            if element.evidence
+        }
+
+    def conflicts(self, alpha: float = 0.05) -> dict[str, tuple[Resolution, ...]]:
+        """Those of the `resolutions` in which findings of both signs contradict each other."""
+        found = {
+            name: tuple(resolution for resolution in resolutions if resolution.verdict == "conflict")
+            for name, resolutions in self.resolutions(alpha).items()
+        }
+        return {name: conflicts for name, conflicts in found.items() if conflicts}
+
+    @cached_property
+    def _studies(self) -> dict[str, str]:
+        """For each run which model it looked at on which task, spelled out."""
+        return {digest: spell([run.get("model"), run.get("task")]) for digest, run in self._runs.items()}
+
+    def _claims_by_study(self, element: Element) -> dict[str, list[Evidence]]:
+        found: dict[str, list[Evidence]] = {}
+        for claim in element.evidence:
+            found.setdefault(self._studies[claim.run], []).append(claim)
+        return found
 
     def merge(self, *others: Circuit) -> Circuit:
         """All that this circuit and the others hold.

@@ -87,6 +87,11 @@ class Edge(Element):
     def name(self) -> str:
         return f"{self.source}{ARROW}{self.target}" + (f"<{self.receiver}>" if self.receiver else "")
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Source and target."""
+        return self.source, self.target
+
     def __str__(self) -> str:
         return self.name
 

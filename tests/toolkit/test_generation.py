@@ -51,6 +51,22 @@ def test_a_patch_of_the_prompt_changes_what_is_said(fieldmouse: HookedModel) -> 
     assert generate(fieldmouse, batch, 3) != generate(fieldmouse, other, 3)
 
 
+def test_what_is_done_afterwards_is_done_to_every_new_token(fieldmouse: HookedModel) -> None:
+    batch = TokenBatch.from_rows(ROWS, 0, "left")
+    vector = torch.randn(fieldmouse.shape.d_model, generator=torch.Generator().manual_seed(0))
+    at_the_end = add(SITE, vector, batch.at([-1] * len(ROWS)))
+    found = generate(fieldmouse, batch, NEW, [at_the_end], [add(SITE, vector)])
+    for row, said in zip(ROWS, found, strict=True):
+        whole = list(row)
+        for _ in said:
+            prompt = TokenBatch.from_rows([whole], 0)
+            where = torch.arange(len(whole))[None] >= len(row) - 1
+            logits = fieldmouse.run_with_interventions(prompt, [add(SITE, vector, where)])
+            whole.append(int(logits[0, -1].argmax()))
+        assert said == whole[len(row) :]
+    assert found != generate(fieldmouse, batch, NEW, [at_the_end])
+
+
 def test_text_after_the_end_is_cut_off(gpt2: HookedModel) -> None:
     batch = TokenBatch.from_rows(ROWS, 0, "left")
     end = gpt2.end_token

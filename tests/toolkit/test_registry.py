@@ -452,6 +452,17 @@ def test_the_first_plugin_with_a_choice_resolves_the_evidence() -> None:
         Registry({"mine": plugin(resolve_evidence=lambda evidence: 3)}).resolve_evidence([claim(1.0)])
 
 
+def test_without_a_choice_the_strongest_supported_finding_speaks_and_conflicts_abstain() -> None:
+    def found(score: float) -> Evidence:
+        ends = {"low": score - 0.1, "high": score + 0.1, "control": 0.0, "q_value": 0.001}
+        return Evidence(**claim(score).model_dump() | ends)
+
+    registry = Registry({"a": plugin(resolve_evidence=lambda evidence: None)})
+    assert registry.resolve_evidence([claim(9.0), found(1.0), found(2.0)]) == found(2.0)
+    assert registry.resolve_evidence([found(1.0), found(-2.0)]) is None
+    assert registry.resolve_evidence([claim(9.0)]) is None
+
+
 def model() -> Any:
     """A model that is never run."""
     from jackfield.hooked_model import HookedModel

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -76,7 +76,7 @@ class CircuitRuns:
     Notes
     -----
     One pass of ``c`` circuits on ``b`` prompts holds ``c * b * senders * columns * d_model`` numbers for what is left
-    out, and about three times the largest layer's inputs. Circuits and prompts are split until that fits.
+    out, and some six times the inputs of the layer that has most. Circuits and prompts are split until that fits.
     """
 
     def __init__(
@@ -95,17 +95,13 @@ class CircuitRuns:
         self._gap = self._ablated - clean
         self._base = BaseRun.record(model, batch, range(1, model.shape.n_layers))
         self._resumes = Capability.of(self._base)
+        self._edges = grid.matrix(np.ones(grid.size, dtype=bool))
         self._at_once = max(1, budget // max(1, 2 * clean[0].nbytes + 6 * clean[0, 0].nbytes * self._widest))
 
     @property
     def _widest(self) -> int:
         """The most inputs that one kind of one layer has."""
         return max(map(self._grid.shape.heads_of, HEAD_INPUTS))
-
-    @property
-    def clean_logits(self) -> Float[Tensor, "prompt d_vocab"]:
-        """The whole model's answers."""
-        return self._base.logits
 
     def answers(
         self,
@@ -126,43 +122,33 @@ class CircuitRuns:
         ------
         Which circuits, which prompts, and their logits; together each pair once.
         """
-        starts = self._starts(kept)
+        missing = ~kept.cpu() & self._edges
+        starts = self._starts(missing)
         order = starts.argsort(stable=True)
         everyone = torch.arange(len(self._batch), device=self._batch.tokens.device)
         for prompts in torch.split(everyone, self._at_once):
             for chosen in torch.split(order, max(1, self._at_once // len(prompts))):
-                if known is None or not bool(known[chosen][:, prompts].all()):
-                    yield chosen, prompts, self._pass(kept[chosen], prompts, int(starts[chosen].min()))
+                if known is None or not bool(known[chosen][:, prompts.to(known.device)].all()):
+                    yield chosen, prompts, self._pass(missing[chosen], prompts, int(starts[chosen].min()))
 
-    def _starts(self, kept: Tensor) -> Tensor:
-        """The first layer in which each circuit leaves out an edge; the number of layers, if only logits miss one."""
-        grid = self._grid
-        starts = torch.full((len(kept),), grid.shape.n_layers)
-        for layer in reversed(range(grid.shape.n_layers)):
-            heads = ~kept[:, : grid.read_before(layer), grid.columns_of(layer)]
-            mlp = Site(Kind.MLP_IN, layer)
-            missing = heads.flatten(1).any(-1) | (~kept[:, : grid.fed(mlp), grid.column(mlp)]).any(-1)
-            starts[missing.cpu()] = layer
-        return starts
+    def _starts(self, missing: Tensor) -> Tensor:
+        """The first layer in which each circuit leaves out an edge; the last one, if none or only logits miss one."""
+        last = self._grid.shape.n_layers - 1
+        layers = torch.tensor([last if site.layer is None else site.layer for site in self._grid.receivers])
+        return torch.where(missing.any(1), layers, last).amin(-1)
 
-    def _pass(self, kept: Tensor, prompts: Tensor, start: int) -> Tensor:
+    def _pass(self, missing: Tensor, prompts: Tensor, start: int) -> Tensor:
         if not self._resumes.layers:
             start = 0
-        start = min(start, self._grid.shape.n_layers - 1)
-        edits = _Pass(self._projections, self._grid, self._gap[prompts], self._ablated[prompts], ~kept, start)
-        rows = prompts.repeat(len(kept))
+        edits = _Pass(self._projections, self._grid, self._gap[prompts], self._ablated[prompts], missing, start)
+        rows = prompts.repeat(len(missing))
         if self._resumes.resumes:
             logits = self._base.resume(rows, torch.full_like(rows, start), 0, edits.interventions)
         else:
             batch = self._batch.select(rows)
             found = self._model.run_with_interventions(batch, edits.interventions)
             logits = self._model.answer_logits(found, batch)
-        return logits.reshape(len(kept), len(prompts), -1)
-
-
-class _Rows(NamedTuple):
-    circuits: int
-    prompts: int
+        return logits.reshape(len(missing), len(prompts), -1)
 
 
 class _Pass:
@@ -173,7 +159,7 @@ class _Pass:
     gap, ablated
         Ablated less clean, and ablated: ``[prompt, sender, column, d_model]``.
     missing
-        ``[circuit, sender, receiver]``.
+        The edges that are left out, ``[circuit, sender, receiver]``.
     start
         The first layer that is computed.
     """
@@ -184,7 +170,7 @@ class _Pass:
         self._projections, self._grid, self._start = projections, grid, start
         self._missing = missing.to(gap)
         self._ablated = ablated.transpose(0, 1)
-        self._rows = _Rows(len(missing), len(gap))
+        self._rows = len(missing), len(gap)
         known = grid.read_before(start) if start else 0
         self._gap = gap.new_empty(len(missing), len(grid.senders), len(gap), *gap.shape[2:])
         self._gap[:, :known] = gap[:, :known].transpose(0, 1)
@@ -195,9 +181,13 @@ class _Pass:
         layers = range(self._start, self._grid.shape.n_layers)
         found = [edit for layer in layers for edit in self._layer(layer)]
         logits = Site(Kind.LOGITS)
-        if self._lacks(logits):
+        if self._any(self._grid.column(logits)):
             found.append(Intervention(Site(Kind.RESID_POST, layers[-1]), self._adding(logits)))
         return found
+
+    def _any(self, columns: int | slice) -> bool:
+        """Whether an edge into some receivers is left out."""
+        return bool(self._missing[:, :, columns].any())
 
     def _layer(self, layer: int) -> Iterator[Intervention]:
         grid = self._grid
@@ -205,18 +195,15 @@ class _Pass:
         for kind, into in zip(_COMPUTED, HEAD_INPUTS, strict=True):
             first = grid.column(Site(into, layer, 0))
             columns = slice(first, first + grid.shape.heads_of(into))
-            if self._missing[:, : grid.read_before(layer), columns].any():
+            if self._any(columns):
                 yield Intervention(Site(kind, layer), self._reading(kind, layer, columns))
-        receiver, after = Site(Kind.MLP_IN, layer), grid.columns_of(layer).stop
-        if self._missing[:, :, after:].any():
+        receiver, mlp = Site(Kind.MLP_IN, layer), grid.columns_of(layer).stop
+        if self._any(slice(mlp, None)):
             yield Intervention(Site(Kind.Z, layer), self._heads_written(layer))
-        if self._lacks(receiver):
+        if self._any(mlp):
             yield Intervention(receiver, self._adding(receiver))
-        if self._missing[:, :, after + 1 :].any():
+        if self._any(slice(mlp + 1, None)):
             yield Intervention(Site(Kind.MLP_OUT, layer), self._written(grid.read_before(layer + 1) - 1))
-
-    def _lacks(self, receiver: Site) -> bool:
-        return bool(self._missing[:, : self._grid.fed(receiver), self._grid.column(receiver)].any())
 
     def _entering(self, layer: int) -> Edit:
         def edit(stream: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jackfield.edges import Wire, receiver_name, senders, wires
+from jackfield.edges import Wire, senders, wires
 from jackfield.errors import SiteError
 from jackfield.sites import Kind, Site
 from jackfield.wiring import ModelShape
@@ -22,8 +21,6 @@ __all__ = ["HEAD_INPUTS", "EdgeGrid"]
 
 HEAD_INPUTS = (Kind.Q_INPUT, Kind.K_INPUT, Kind.V_INPUT)
 """The three inputs of a head, in the order in which EAP-IG counts them."""
-
-Array = TypeVar("Array", Tensor, NDArray[np.float64])
 
 
 @dataclass(frozen=True)
@@ -172,8 +169,3 @@ class EdgeGrid:
     def named(self, chosen: NDArray[np.bool_]) -> Sequence[str]:
         """The names of some edges, given by a mask in the order of ``wires``."""
         return [self.names[index] for index in np.flatnonzero(chosen)]
-
-    @cached_property
-    def receiver_names(self) -> tuple[str, ...]:
-        """How receivers are spelled in a circuit, by column."""
-        return tuple(map(receiver_name, self.receivers))

@@ -1,4 +1,4 @@
-"""Greedy continuations of prompts, with interventions that act on the prompt alone."""
+"""Greedy continuations of prompts, with interventions that act on the prompt, and others on every new token."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ __all__ = ["generate"]
 
 
 def generate(
-    model: HookedModel, batch: TokenBatch, tokens: int, interventions: Sequence[Intervention] = ()
+    model: HookedModel,
+    batch: TokenBatch,
+    tokens: int,
+    interventions: Sequence[Intervention] = (),
+    afterwards: Sequence[Intervention] = (),
 ) -> list[list[int]]:
     """The likeliest token, again and again.
 
     Interventions act while the prompt is read. What they change reaches the continuation through the keys and values
-    that are kept; new tokens are computed with nothing hooked.
+    that are kept; new tokens are computed with nothing hooked but what is to be done to each of them.
 
     Parameters
     ----------
@@ -32,6 +36,8 @@ def generate(
         How many tokens are appended to each.
     interventions
         What is done to the prompts.
+    afterwards
+        What is done to every new token from which another one follows, ``[batch, 1]``.
 
     Returns
     -------
@@ -68,7 +74,7 @@ def generate(
     position = batch.lengths[:, None]
     for step in range(tokens - 1):
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], -1)
-        found.append(_forward(model, found[-1][:, None], mask, position + step, cache, ()).argmax(-1))
+        found.append(_forward(model, found[-1][:, None], mask, position + step, cache, afterwards).argmax(-1))
     return [_until(row, model.end_token) for row in torch.stack(found, -1).tolist()]
 
 

@@ -148,6 +148,10 @@ class HookedModel:
             return None
         return int(both[-1])
 
+    def spells(self, text: str) -> bool:
+        """Whether the tokenizer knows every part of ``text``; one that falls back on bytes knows everything."""
+        return self._tokenizer.unk_token_id not in self._tokenizer.encode(text, add_special_tokens=False)
+
     def token_text(self, token: int) -> str:
         """The text of a token id, leading space kept."""
         return self.text([token])

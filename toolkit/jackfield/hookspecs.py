@@ -308,8 +308,10 @@ class CircuitHooks(Protocol):
     def resolve_evidence(self, evidence: Sequence[Evidence]) -> Evidence | None:
         """Choose, from all claims about one node or edge, the one that speaks for it.
 
-        The first plugin that chooses wins; where none does, jackfield's own order of claims holds. No claim is ever
-        dropped from the circuit. An exception raised here stops the study, as a ``PluginError`` that names this plugin.
+        The first plugin that chooses wins. Where none does, jackfield takes the strongest finding, provided that all
+        findings of a metric and position have one sign and their q-values stand together; otherwise none speaks. No
+        claim is ever dropped from the circuit. An exception raised here ends in a ``PluginError`` that names this
+        plugin.
 
         Parameters
         ----------

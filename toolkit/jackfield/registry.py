@@ -258,14 +258,18 @@ class Registry:
     def resolve_evidence(self, evidence: Sequence[Evidence]) -> Evidence | None:
         """The claim that speaks for a node or edge, chosen by the first plugin that has a choice.
 
+        Where none has, it is jackfield's own choice, see `jackfield_circuits.resolution.speaker`: the strongest finding
+        that the claims support together, or ``None`` where they contradict each other or support nothing.
+
         Raises
         ------
         PluginError
             If a plugin fails, or returns something else than a piece of evidence.
         """
-        from jackfield_circuits import Evidence
+        from jackfield_circuits import Evidence, speaker
 
-        return next(self._calls.answers(Evidence, "resolve_evidence", evidence=evidence), None)
+        chosen = next(self._calls.answers(Evidence, "resolve_evidence", evidence=evidence), None)
+        return speaker(evidence) if chosen is None else chosen
 
     def finalize_circuit(self, circuit: Circuit) -> Circuit:
         """The circuit as the plugins leave it, each given what the one before returned.

@@ -90,18 +90,13 @@ class Choice:
 
     def by_node(self, scores: Floats) -> Floats:
         """What each node's outgoing edges score together, ``[..., node]``: the node's own score, to first order."""
-        found: Floats = scores @ self._senders
+        found: Floats = np.zeros((*scores.shape[:-1], len(self.grid.senders)))
+        np.add.at(found.T, self.grid.cells[0], scores.T)
         return found
-
-    @property
-    def _senders(self) -> Floats:
-        one_hot = np.zeros((self.grid.size, len(self.grid.senders)))
-        one_hot[np.arange(self.grid.size), self.grid.cells[0]] = 1
-        return one_hot
 
 
 def smallest(
-    choice: Choice, scores: Floats, evaluator: Evaluator, target: float, most: int | None = None
+    choice: Choice, scores: Floats, evaluator: Evaluator, target: float, description: str, most: int | None = None
 ) -> int | None:
     """The smallest number of units found whose pruned circuit is as faithful as asked; ``None`` if none is.
 
@@ -116,6 +111,8 @@ def smallest(
         Runs them.
     target
         The faithfulness asked for; see ``Choice.suffices``.
+    description
+        What progress is reported as.
     most
         The largest size to try; all units unless told.
     """
@@ -126,7 +123,7 @@ def smallest(
         if not counts:
             break
         circuits = [pruned(choice.grid, choice.of(scores, count)) for count in counts]
-        reached = evaluator.faithfulness(evaluator.graded(circuits))
+        reached = evaluator.faithfulness(evaluator.graded(circuits, description))
         tried |= dict(zip(counts, choice.suffices(reached, target).tolist(), strict=True))
         well = np.flatnonzero(reached >= target)
         if not len(well):

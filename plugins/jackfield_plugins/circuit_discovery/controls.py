@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from jackfield.edge_grid import EdgeGrid
 from jackfield_plugins.circuit_discovery.selection import greedy
 
-__all__ = ["RandomEdges", "random_circuit"]
+__all__ = ["RandomEdges", "overlap", "random_circuit"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -78,8 +77,3 @@ def overlap(left: Mask, right: Mask) -> float:
     """Jaccard index: shared edges among all that are in either; 1 if both are empty."""
     either = int((left | right).sum())
     return float((left & right).sum() / either) if either else 1.0
-
-
-def overlaps(circuit: Mask, others: Sequence[Mask]) -> Floats:
-    """The overlap of a circuit with each of others."""
-    return np.array([overlap(circuit, other) for other in others])

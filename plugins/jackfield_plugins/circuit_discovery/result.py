@@ -192,10 +192,15 @@ class CircuitDiscoveryResult(AnalysisResult):
 
             rank = float(spearmanr(data["effect"].values[top], data["exact"].values[top]).statistic)
             agreed = f" rank correlation {rank:.2f} of estimated and exact effects among the strongest;"
+        missed = (
+            f"{float(data['missed']):.0%} of the sample (at most {float(data['missed_at_most']):.0%}, one-sided 95 %) "
+            "carry as much as the circuit's weakest verified one."
+            if np.isfinite(float(data["least_verified"]))
+            else "none of the circuit's edges is among the strongest that were verified."
+        )
         return (
             f"Verified exactly: the {int(top.sum())} strongest edges and {int(data['sampled'].sum())} drawn from the "
-            f"{int(data['unverified'])} others;{agreed} {float(data['missed']):.0%} of the sample (at most "
-            f"{float(data['missed_at_most']):.0%}, one-sided 95 %) carry as much as the circuit's weakest verified one."
+            f"{int(data['unverified'])} others;{agreed} {missed}"
         )
 
     def _share(self, name: str, **place: str) -> str:

@@ -59,6 +59,6 @@ def rivals(choice: Choice, scores: Floats, circuit: Mask, evaluator: Evaluator, 
     most = min(choice.units, _LARGER * int(circuit.sum()))
     for discount in DISCOUNTS[:attempts]:
         changed = np.where(circuit, discount * scores, scores)
-        size = smallest(choice, changed, evaluator, choice.config.faithfulness, most)
+        size = smallest(choice, changed, evaluator, choice.config.faithfulness, "looking for rivals", most)
         if size is not None:
             yield Rival(pruned(choice.grid, choice.of(changed, size)), discount)

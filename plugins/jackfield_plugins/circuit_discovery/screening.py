@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jackfield.statistics import success_interval
 from jackfield_plugins.circuit_discovery.evaluation import Evaluator
 from jackfield_plugins.circuit_discovery.scorers.exact import exact_scores
 from jackfield_plugins.circuit_discovery.selection import ranked
@@ -17,7 +18,8 @@ __all__ = ["Verified"]
 
 Floats = NDArray[np.float64]
 
-_LEVEL = 0.95
+_TWO_SIDED = 0.9
+"""The level of the interval whose upper end is that of a one-sided one at 95 %."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +83,11 @@ class Verified:
         -------
         The share of the sample, and the upper end of its one-sided 95 % Clopper-Pearson interval.
         """
-        from scipy.stats import beta
-
         shares = np.abs(self.effects[:, len(self.contenders) :].mean(0) / whole.mean())
-        count, trials = int((shares >= least).sum()), len(shares)
-        if not trials:
+        if not len(shares):
             return 0.0, 0.0
-        upper = 1.0 if count == trials else float(beta.ppf(_LEVEL, count + 1, trials - count))
-        return count / trials, upper
+        found = (shares >= least).astype(float)
+        return float(found.mean()), float(success_interval(found, _TWO_SIDED).high)
 
     def reranked(self, scores: Floats, exact: Floats) -> Floats:
         """Scores by which contenders come first, by their exact effects, and all others after them as before.

@@ -154,8 +154,10 @@ def _chosen(bench: Bench, choice: Choice, ranking: Floats, half: Half) -> Mask:
         return _acdc(bench, config, half.contrast)
     if config.select is Selector.THRESHOLD:
         return choice.above_threshold(ranking)
-    count = config.count or smallest(choice, ranking, half.evaluator, config.faithfulness) or choice.units
-    return choice.of(ranking, count)
+    count = config.count or smallest(
+        choice, ranking, half.evaluator, config.faithfulness, "looking for the smallest circuit"
+    )
+    return choice.of(ranking, count or choice.units)
 
 
 def _acdc(bench: Bench, config: CircuitDiscoveryConfig, contrast: Contrast) -> Mask:

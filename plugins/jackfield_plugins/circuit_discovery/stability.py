@@ -17,8 +17,6 @@ __all__ = ["Stability"]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_Z = 1.96
-
 
 @dataclass(frozen=True, eq=False)
 class Stability:
@@ -62,7 +60,8 @@ class Stability:
 
 
 def _wilson(count: Floats, trials: int) -> tuple[Floats, Floats]:
-    share, spread = count / trials, _Z**2 / trials
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z * np.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    from scipy.stats import binomtest
+
+    intervals = {each: binomtest(int(each), trials).proportion_ci(method="wilson") for each in np.unique(count)}
+    low, high = (np.array([getattr(intervals[each], end) for each in count]) for end in ("low", "high"))
+    return low, high

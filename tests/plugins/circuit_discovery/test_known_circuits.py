@@ -44,9 +44,12 @@ def test_exact_scores_and_eap_ig_tell_the_circuit_from_the_rest(known: KnownCirc
 
 
 def test_the_circuit_that_is_chosen_is_the_known_one(known: KnownCircuit, bench: Bench) -> None:
-    found = discover(bench, resamples=20, knockouts=1, rivals=1)
+    found = discover(bench, resamples=20, knockouts=2, rivals=2)
     assert set(found.edges) == known.edges
     assert float(found.data["set_faithfulness"].sel(set="circuit")) == pytest.approx(1, abs=0.02)
+    assert (found.data["core"] == found.data["circuit"]).all()
+    assert float(found.data["incompleteness"].max()) < 0.01
+    assert (found.data["most_needed"] > 0.1).all()
     findings = found.data["edge"].values[found.findings.values].tolist()
     assert set(findings) <= known.edges
 

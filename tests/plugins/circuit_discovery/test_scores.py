@@ -30,7 +30,7 @@ MakeBench = Callable[..., Bench]
 
 
 def naive(contrast: Contrast, points: tuple[float, ...]) -> np.ndarray[Any, Any]:
-    """EAP with gated inputs, one edge after the other, ``[pair, edge]``."""
+    """EAP with gated inputs, one edge after the other, ``[pair, column, edge]``."""
     model, grid, bench = contrast.bench.model, contrast.grid, contrast.bench
     layers = range(grid.shape.n_layers)
     inputs = [Site(kind, layer) for layer in layers for kind in (*HEAD_INPUTS, Kind.MLP_IN)]
@@ -39,7 +39,7 @@ def naive(contrast: Contrast, points: tuple[float, ...]) -> np.ndarray[Any, Any]
     clean, corrupted = (
         model.run_with_cache(batch, [start, *outputs]) for batch in (contrast.clean, contrast.corrupted)
     )
-    scores = torch.zeros(len(contrast), grid.size, dtype=torch.float64)
+    scores = torch.zeros(*contrast.clean.tokens.shape, grid.size, dtype=torch.float64)
     for point in points:
         way = [put(start, point * clean[start] + (1 - point) * corrupted[start])]
         run = model.run_with_gradients(
@@ -49,7 +49,7 @@ def naive(contrast: Contrast, points: tuple[float, ...]) -> np.ndarray[Any, Any]
             source = start if wire.source.kind is Kind.INPUT else wire.source
             target = last if wire.target.kind is Kind.LOGITS else wire.target
             change = (clean[source] - corrupted[source]) * contrast.clean.mask[..., None]
-            scores[:, edge] += (change * run.gradient(target)).double().sum((1, 2)) / len(points)
+            scores[..., edge] += (change * run.gradient(target)).double().sum(-1) / len(points)
     return scores.numpy()
 
 
@@ -65,8 +65,10 @@ def test_scores_are_those_of_copies_of_the_stream(
 ) -> None:
     contrast = Contrast.prepare(random_bench(tiny_models[name], side, (6, 4)))
     found, wanted = gradient_scores(contrast, points).values, naive(contrast, points)
-    assert np.abs(wanted).max() > 0.01
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+    assert np.abs(wanted.sum(1)).max() > 0.01
+    np.testing.assert_allclose(found, wanted.sum(1), rtol=1e-4, atol=1e-4 * np.abs(wanted.sum(1)).max())
+    tokens = by_token(contrast, points).numpy()
+    np.testing.assert_allclose(tokens, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
 
 
 @pytest.fixture
@@ -79,6 +81,25 @@ def test_edges_out_of_a_node_add_up_to_its_own_score(contrast: Contrast) -> None
     units = unit_scores(contrast)
     assert units.shape == (len(contrast), len(contrast.grid.senders), contrast.grid.shape.d_model)
     np.testing.assert_allclose(units.sum(-1).numpy(), by_node, rtol=1e-3, atol=1e-4 * np.abs(by_node).max())
+
+
+def test_scores_of_nodes_are_their_own_attributions(contrast: Contrast) -> None:
+    """The slope at what a node puts out, times its change. Where a norm follows attention that bends heads' changes."""
+    model, grid, bench = contrast.bench.model, contrast.grid, contrast.bench
+    layers = range(grid.shape.n_layers)
+    sites = [Site(Kind.RESID_PRE, 0), *(Site(kind, layer) for kind in (Kind.Z, Kind.MLP_OUT) for layer in layers)]
+    run = model.run_with_gradients(contrast.clean, sites, lambda logits: bench.metric(logits, contrast.key))
+    other = model.run_with_cache(contrast.corrupted, sites)
+    by_node = Choice(grid, CircuitDiscoveryConfig()).by_node(gradient_scores(contrast).values)
+    for row, sender in enumerate(grid.senders):
+        if sender.kind is Kind.HEAD_OUT and model.identity.architecture.startswith("Gemma"):
+            continue
+        kind = {Kind.INPUT: Kind.RESID_PRE, Kind.HEAD_OUT: Kind.Z}.get(sender.kind, sender.kind)
+        site = Site(kind, sender.layer or 0, sender.head)
+        change = (run[site] - other[site]) * contrast.clean.mask[..., None]
+        wanted = (change * run.gradient(site)).sum((1, 2)).numpy()
+        assert wanted.any(), sender
+        np.testing.assert_allclose(by_node[:, row], wanted, rtol=2e-3, atol=1e-4 * np.abs(by_node).max())
 
 
 def test_tokens_add_up_to_the_edge(contrast: Contrast) -> None:

@@ -26,7 +26,7 @@ pytestmark = [
 
 def test_indirect_objects_have_a_small_circuit(tmp_path: Path) -> None:
     config = StudyConfig.model_validate(
-        {"model": NAME, "task": {"name": "ioi", "pairs": 16}, "analyses": [{"circuit_discovery": SETTINGS}]}
+        {"model": NAME, "task": {"name": "ioi", "pairs": 12}, "analyses": [{"circuit_discovery": SETTINGS}]}
     )
     run = Study(config).run(tmp_path / "run")
     assert isinstance(run, RunFolder)

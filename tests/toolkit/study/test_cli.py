@@ -24,8 +24,10 @@ model: tiny
 task: {name: names, pairs: 12}
 analyses: [first, {second: {scale: 2.0}}]
 """
+VERBS = ("stats", "consensus", "compare", "diff", "paths", "resolve", "prune", "subgraph", "merge")
 COMMANDS = (
-    ["run"], ["show"], ["plugins"], ["analyses"], ["tasks"], ["metrics"], ["models"], ["models", "pull"], [],
+    ["run"], ["show"], ["verify"], ["plugins"], ["analyses"], ["tasks"], ["metrics"], ["models"],
+    ["models", "pull"], [], ["circuit"], *(["circuit", verb] for verb in VERBS),
 )  # fmt: skip
 
 

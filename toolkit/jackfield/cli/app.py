@@ -9,16 +9,19 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from jackfield.cli.circuit_parts import merge, prune, subgraph
+from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
 from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
 from jackfield.cli.run import run
 from jackfield.cli.show import show
 from jackfield.cli.terminal import complain
+from jackfield.cli.verify import verify
 from jackfield.errors import JackfieldError
 
 __all__ = ["app", "main"]
 
 WRONG = 2
-"""Exit status where something was asked that cannot be done; 1 says that a study ran and an analysis in it failed."""
+"""Exit status where something was asked that cannot be done; 1 says that an analysis, or a claim, failed."""
 INTERRUPTED = 130
 
 
@@ -54,6 +57,7 @@ def _group(**options: Any) -> typer.Typer:
 
 app = _group(cls=_Commands, no_args_is_help=True)
 _models = _group(invoke_without_command=True)
+_circuit = _group(no_args_is_help=True)
 
 
 def _print_version(asked: bool) -> None:
@@ -85,6 +89,7 @@ app.command(
     )
 )(run)
 app.command(epilog=_examples("show out/demo", "show out/demo --json"))(show)
+app.command(epilog=_examples("verify out/demo/circuit.graphml", "verify circuit.json --model ./my-gpt2 --json"))(verify)
 app.command("plugins", epilog=_examples("plugins", "plugins --traceback", "plugins --json"))(list_plugins)
 app.command("analyses", epilog=_examples("analyses", "analyses activation_patching"))(list_analyses)
 app.command("tasks", epilog=_examples("tasks", "tasks --json"))(list_tasks)
@@ -92,6 +97,25 @@ app.command("metrics", epilog=_examples("metrics", "metrics --json"))(list_metri
 _models.callback(epilog=_examples("models", "models pull smollm2-135m"))(list_models)
 _models.command("pull", epilog=_examples("models pull smollm2-135m"))(pull_model)
 app.add_typer(_models, name="models")
+
+
+@_circuit.callback(epilog=_examples("circuit stats out/demo", "circuit compare out/ioi out/induction --shape 6x8"))
+def _circuits() -> None:
+    """Ask circuits questions: what they hold, where they agree, what changed, and where the strongest paths run."""
+
+
+_circuit.command(epilog=_examples("circuit stats out/demo", "circuit stats circuit.graphml --json"))(stats)
+_circuit.command(
+    epilog=_examples("circuit consensus out/demo", "circuit consensus seed-0.graphml seed-1.graphml --by run --least 2")
+)(consensus)
+_circuit.command(epilog=_examples("circuit compare out/ioi out/induction --shape 6x8"))(compare)
+_circuit.command(epilog=_examples("circuit diff before.graphml after.graphml --alpha 0.01"))(diff)
+_circuit.command(epilog=_examples("circuit paths out/demo --count 5", "circuit paths out/demo --from a0.h1"))(paths)
+_circuit.command(epilog=_examples("circuit resolve out/demo", "circuit resolve merged.graphml --conflicts"))(resolve)
+_circuit.command(epilog=_examples("circuit prune out/demo --findings --out found.graphml"))(prune)
+_circuit.command(epilog=_examples("circuit subgraph out/demo 'a5.*' --hops 1 --out layer-5.graphml"))(subgraph)
+_circuit.command(epilog=_examples("circuit merge out/ioi out/two-hop --out all.graphml"))(merge)
+app.add_typer(_circuit, name="circuit")
 
 
 def main() -> None:

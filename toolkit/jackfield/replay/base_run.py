@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 from transformers.cache_utils import DynamicCache
 
 from jackfield.hooked_model import HookedModel
 from jackfield.interventions import Intervention
 from jackfield.replay.blocks import begun, only_at, seeing_one_column
+from jackfield.replay.counting import CountingProducts
 from jackfield.replay.prefix import prefix_cache
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
@@ -202,7 +202,7 @@ class _Part:
             with (
                 model.hooked(observers(prompts), sites.values()) as work,
                 seeing_one_column(model.bridge.unembed, chosen.last_columns),
-                FlopCounterMode(display=False) as counter,
+                CountingProducts() as counted,
             ):
                 logits: Tensor = model.bridge(
                     chosen.tokens, attention_mask=chosen.mask.long(), position_ids=chosen.position_ids,
@@ -212,7 +212,7 @@ class _Part:
             seen.remove()
         keys, values = _whole(cache, model.shape.n_layers, chosen.tokens.shape[1])
         streams = {layer: work.kept[site] for layer, site in sites.items()}
-        return cls(logits[:, 0].float(), streams, keys, values, counter.get_total_flops() // 2, any(returned))
+        return cls(logits[:, 0].float(), streams, keys, values, counted.multiply_adds, any(returned))
 
 
 def _whole(cache: DynamicCache, layers: int, columns: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

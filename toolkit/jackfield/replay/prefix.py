@@ -25,8 +25,16 @@ class _PrefixLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """The prefix of as many rows as are given, with the new columns behind it; nothing is kept."""
-        keys, values = (before[self._prompts[: len(key_states)]] for before in self._before)
-        return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
+        keys, values = map(self._behind, self._before, (key_states, value_states))
+        return keys, values
+
+    def _behind(self, before: Tensor, new: Tensor) -> Tensor:
+        """Each row's prefix with ``new`` behind it; both are copied once."""
+        rows, heads, columns, width = new.shape
+        joined = new.new_empty(rows, heads, before.shape[-2] + columns, width)
+        torch.index_select(before, 0, self._prompts[:rows], out=joined[..., :-columns, :])
+        joined[..., -columns:, :] = new
+        return joined
 
 
 def prefix_cache(keys: tuple[Tensor, ...], values: tuple[Tensor, ...], prompts: Tensor, column: int) -> Cache:
