@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import ClassVar
 
@@ -35,9 +36,10 @@ Floats = NDArray[np.float64]
 class CausalAlignment(Analysis[CausalAlignmentConfig]):
     """Look for a subspace that plays the part of a variable: moved to another prompt, the answer follows the algorithm.
 
-    For each variable all places that could hold it are tried with a short training, and one is chosen. There the map is
-    trained in full, and so is all that it must be clear of: the same map on copies of the network with random weights,
-    and on permuted labels; random subspaces; no interchange. What is reported is measured on words that no map has seen.
+    For each variable all places that could hold it are tried with a short training, and one is chosen. There the map
+    is trained in full, and so is all that it must be clear of: the same map on copies of the network with random
+    weights, and on permuted labels; random subspaces; no interchange. What is reported is measured on words that no
+    map has seen.
 
     Sources: Geiger et al. (arXiv 2303.02536) for distributed alignment search; Sutter et al. (arXiv 2507.08802) for why
     nothing follows from an alignment without those controls.
@@ -66,14 +68,16 @@ class CausalAlignment(Analysis[CausalAlignmentConfig]):
         """
         causal = _causal_model(bench, config)
         wording = Wording.of(bench, causal)
-        searches = [
-            search(bench, _hypotheses(bench, config, causal, wording, variable), config)
-            for variable in _variables(causal, config)
-        ]
+        variables = _variables(causal, config)
+        searches = [search(bench, _hypotheses(bench, config, causal, wording, name), config) for name in variables]
         copies = Copies(bench, config.random_copies)
         aligned = [_aligned(bench, config, each, copies) for each in searches]
         return CausalAlignmentResult(
-            dataset(bench, config, aligned).assign_attrs(level=LEVEL, no_copies=copies.missing),
+            dataset(bench, config, aligned).assign_attrs(
+                level=LEVEL,
+                no_copies=copies.missing,
+                untested=json.dumps([name for name in causal.hidden if name not in variables]),
+            ),
             baselines(aligned),
             CONTROLS,
             bench.provenance(self.name, self.version, config.model_dump(mode="json")),

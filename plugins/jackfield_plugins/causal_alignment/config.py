@@ -20,7 +20,7 @@ class MapChoice(AnalysisConfig):
     """A kind of map with its size, spelled like ``das:4``."""
 
     kind: MapClass
-    dimensions: int = Field(1, ge=1)
+    dimensions: int = Field(default=1, ge=1)
 
     @classmethod
     def read(cls, text: str) -> MapChoice:

@@ -68,7 +68,7 @@ class Ledger:
 
     @property
     def _known(self) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = self._sweep.known.all(1)
+        found: NDArray[np.bool_] = np.all(self._sweep.known, axis=1)
         return found
 
     def _step(self, _: str, done: int, total: int) -> None:

@@ -78,7 +78,7 @@ def curve(result: CausalAlignmentResult) -> Figure:
     """Every map on the model and on random weights; where the two meet, the map's power is all that is seen."""
     data = result.data
     maps = data["map"].values.tolist()
-    figure = new_figure(2.2 + 2.6 * data.sizes["variable"], 1.6 + 0.36 * len(maps))
+    figure = new_figure(2.4 + 2.6 * data.sizes["variable"], 2.0 + 0.36 * len(maps))
     panels = figure.subplots(1, data.sizes["variable"], squeeze=False, sharey=True, sharex=True)[0]
     rows = np.arange(len(maps))[::-1]
     for axes, name in zip(panels, result.names, strict=True):
@@ -105,7 +105,9 @@ def curve(result: CausalAlignmentResult) -> Figure:
                 axes.axhspan(row - 0.4, row + 0.4, color=_CONTROL, alpha=0.12, linewidth=0)
         axes.set_xlim(0, 1.03)
         axes.set_title(name, fontsize=10)
-    panels[0].legend(loc="lower left", fontsize=6, frameon=False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7, frameon=False
+    )
     figure.supxlabel(
         "share of interchanges that give the algorithm's answer\nshaded: vacuous, moves random weights too", fontsize=8
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,6 @@ from jackfield_plugins.causal_alignment.verdict import ENOUGH, beyond_doing_noth
 if TYPE_CHECKING:
     import pandas as pd
     import torch
-    import xarray as xr
     from matplotlib.figure import Figure
 
 __all__ = ["CONTROLS", "CausalAlignmentResult"]
@@ -46,8 +46,8 @@ class CausalAlignmentResult(AnalysisResult):
     * ``p_value [variable, subject]`` against each control (exact sign test over counterfactuals), ``q_value`` against
       the one that is beaten least surely (Benjamini-Hochberg over variables), ``advantage`` over random weights;
     * ``searched [variable, place]``, on the validation split;
-    * ``curve [variable, map, on, split]`` of all maps on the model and on random weights, ``curve_soft`` with the gate of
-      the end of training, ``curve_taken``, ``curve_numbers``, ``curve_steps``, ``curve_inverse_error``;
+    * ``curve [variable, map, on, split]`` of all maps on the model and on random weights, ``curve_soft`` with the gate
+      of the end of training, ``curve_taken``, ``curve_numbers``, ``curve_steps``, ``curve_inverse_error``;
     * ``direction [variable, feature, dimension]`` of the reported map.
 
     Shares have exact 95 % intervals (``_low``, ``_high``). Not a number stands where something was not measured.
@@ -67,6 +67,12 @@ class CausalAlignmentResult(AnalysisResult):
     def names(self) -> list[str]:
         """The variables."""
         found: list[str] = self.data["variable"].values.tolist()
+        return found
+
+    @property
+    def untested(self) -> list[str]:
+        """Variables of the algorithm that were not looked for."""
+        found: list[str] = json.loads(self.data.attrs["untested"])
         return found
 
     def directions(self, variable: str) -> torch.Tensor:
@@ -146,58 +152,68 @@ class CausalAlignmentResult(AnalysisResult):
         score, control = (
             [float(at[f"iia{end}"].sel(subject=name)) for end in _ENDS] for name in (str(Subject.TRAINED), closest)
         )
-        tested = self.config.choice.kind.is_linear and str(Subject.WEIGHTS) in kinds.values()
+        is_tested = self.config.choice.kind.is_linear and str(Subject.WEIGHTS) in kinds.values()
         return Evidence(
             plugin=self.provenance.analysis, method=f"{self.config.map}, interchange", metric=_METRIC,
             unit=str(at["iia"].attrs["unit"]), position=str(at["position"].item()), score=score[0], low=score[1],
             high=score[2], level=float(self.data.attrs["level"]), n=self.data.sizes["row"], control=control[0],
             control_low=control[1], control_high=control[2], control_kind=kinds[closest],
-            p_value=float(at["p_value"].max()), q_value=float(at["q_value"]) if tested else None,
+            p_value=float(at["p_value"].max()), q_value=float(at["q_value"]) if is_tested else None,
             run=self.provenance.digest,
         )  # fmt: skip
 
     def _sentences(self) -> Iterator[str]:
         objected = {name: self.objections(name) for name in self.names}
         for name in self.names:
-            yield from self._about(name, objected[name])
-        name, algorithm = self.provenance.model.name, self._algorithm
-        if not any(objected.values()):
-            yield (
-                f"{name} implements {', '.join(self.names)} of {algorithm} as far as this test can tell: each is moved "
-                "by a linear map, alone, on words that were held out, and by no control."
-            )
-        else:
-            failed = ", ".join(name for name, found in objected.items() if found)
-            yield f"This is no evidence that {name} implements {algorithm}: objections to {failed} are named above."
+            yield self._headline(name)
+            yield self._beside(name)
+            yield self._judged(name, objected[name])
+            if vacuous := self.vacuous(name):
+                yield (
+                    f"Vacuous for {name}: {', '.join(vacuous)} moved it in a network with random weights as well, so "
+                    "what they align in this one means nothing."
+                )
+        yield self._verdict([name for name, found in objected.items() if found])
 
-    def _about(self, name: str, objected: list[str]) -> Iterator[str]:
+    def _headline(self, name: str) -> str:
         data = self.data.sel(variable=name)
-        values = data.sel(split=str(Split.VALUES))
-        trained, whole = (values.sel(subject=str(kind)) for kind in (Subject.TRAINED, Subject.FULL))
-        pairs = data.sel(subject=str(Subject.TRAINED), split=str(Split.PAIRS))
-        yield (
-            f"{name}: {self.config.map} at {data['site'].item()}, {data['position'].item()}, makes the answer follow the "
-            f"algorithm in {told(trained, 'iia')} of interchanges on held-out values ({told(trained, 'iia_changed')} where "
-            f"that changes the label; on words trained on {told(pairs, 'iia')}). The whole vector: {told(whole, 'iia')}."
+        whole, trained = (data.sel(subject=str(kind)) for kind in (Subject.FULL, Subject.TRAINED))
+        values, pairs = (trained.sel(split=str(split)) for split in (Split.VALUES, Split.PAIRS))
+        return (
+            f"{name}: {self.config.map} at {data['site'].item()}, {data['position'].item()}, makes the answer follow "
+            f"the algorithm in {told(values, 'iia')} of interchanges on held-out values, {told(values, 'iia_changed')} "
+            f"where that changes the label; on words trained on, {told(pairs, 'iia')}. The whole vector: "
+            f"{told(whole.sel(split=str(Split.VALUES)), 'iia')}."
         )
-        beside = [
-            f"{control} {told(values.sel(subject=control), 'iia')}"
-            for control, kind in zip(data["subject"].values.tolist(), data["kind"].values.tolist(), strict=True)
+
+    def _beside(self, name: str) -> str:
+        data = self.data.sel(variable=name, split=str(Split.VALUES))
+        kinds = dict(zip(data["subject"].values.tolist(), data["kind"].values.tolist(), strict=True))
+        told_of = {
+            control: told(data.sel(subject=control), "iia")
+            for control, kind in kinds.items()
             if Subject(kind).is_control and kind != Subject.SUBSPACE
-        ]
-        yield (
-            f"Controls: {', '.join(beside)}; the best of the random subspaces "
-            f"{float(values['iia'].where(data['kind'] == str(Subject.SUBSPACE)).max()):.0%}. "
-            f"Advantage over random weights: {told(data, 'advantage')}."
-        )
+        }
+        subspaces = data["iia"].values[data["kind"].values == str(Subject.SUBSPACE)]
+        best = f"; the best of {len(subspaces)} random subspaces {subspaces.max():.0%}" if len(subspaces) else ""
+        over = f" Advantage over random weights: {told(data, 'advantage')}." if data["advantage"].notnull() else ""
+        return f"Controls: {', '.join(f'{control} {share}' for control, share in told_of.items())}{best}.{over}"
+
+    def _judged(self, name: str, objected: list[str]) -> str:
         if objected:
-            yield f"{name} may not be called realised: {'; '.join(objected)}."
-        else:
-            isolated = data.sel(subject=str(Subject.TRAINED), split=str(Split.ISOLATION))
-            rest = "" if isolated["iia"].isnull() else f" Of answers that should stay, {told(isolated, 'iia')} do."
-            yield f"{name} is realised there: clear of every control, and in at least {ENOUGH:.0%} of cases.{rest}"
-        if vacuous := self.vacuous(name):
-            yield (
-                f"Vacuous for {name}: {', '.join(vacuous)} moved it in a network with random weights as well, so what "
-                "they align in this one means nothing."
-            )
+            return f"{name} may not be called realised: {'; '.join(objected)}."
+        isolated = self.data.sel(variable=name, subject=str(Subject.TRAINED), split=str(Split.ISOLATION))
+        rest = "" if isolated["iia"].isnull() else f" Of answers that should stay, {told(isolated, 'iia')} do."
+        return f"{name} is realised there: clear of every control, and in at least {ENOUGH:.0%} of cases.{rest}"
+
+    def _verdict(self, failed: list[str]) -> str:
+        network, algorithm = self.provenance.model.name, self._algorithm
+        if failed:
+            objected = ", ".join(failed)
+            return f"This is no evidence that {network} implements {algorithm}: there are objections to {objected}."
+        if untested := self.untested:
+            return f"Whether {network} implements {algorithm} is open: {', '.join(untested)} was not looked for."
+        return (
+            f"{network} implements {algorithm} as far as this test can tell: {', '.join(self.names)} can each be moved "
+            "by a linear map, on words that were held out, and by no control."
+        )

@@ -34,7 +34,7 @@ class Search:
         One for each place, in the order of the search.
     successes
         1 where the network answered as the causal model under the interchange, ``[place, row]`` of the validation
-        split, after the longest training that the place was given.
+        split, after the longest training that the place was given; NaN if there was no choice.
     best
         The index of the place that was chosen.
     """
@@ -57,6 +57,8 @@ def search(bench: Bench, hypotheses: Sequence[Hypothesis], config: CausalAlignme
     found = np.full((len(hypotheses), width), np.nan)
     left = [*range(len(hypotheses))]
     for steps in (config.search_steps, _LONGER * config.search_steps):
+        if len(left) == 1:
+            break
         shortened = config.model_copy(update={"steps": steps})
         with Ledger(bench, f"places of {variable}, {steps} steps", len(left), width, steps) as ledger:
             for row, place in enumerate(left):

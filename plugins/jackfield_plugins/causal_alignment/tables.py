@@ -96,7 +96,7 @@ def baselines(aligned: Sequence[Aligned]) -> dict[str, Estimate]:
 
 def _rates(dims: tuple[str, ...], name: str, values: Floats) -> dict[str, Any]:
     """Shares of the last axis of ``values [..., row]`` with exact intervals; NaN where rows are."""
-    bare = np.isnan(values).any(-1)
+    bare = np.any(np.isnan(values), axis=-1)
     filled = np.where(bare[..., None], 0.0, values)
     interval = success_interval(filled, LEVEL)
     parts = {"": filled.mean(-1), "_low": interval.low, "_high": interval.high}
