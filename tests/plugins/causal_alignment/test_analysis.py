@@ -16,7 +16,6 @@ from jackfield.errors import CausalModelError, ConfigError, SiteError, Undefined
 from jackfield.hooked_model import HookedModel
 from jackfield.metrics import BUILT_IN
 from jackfield.random_copy import random_copy
-from jackfield_circuits import Circuit
 from jackfield_circuits.graphml import from_graphml, to_graphml
 from jackfield_plugins.causal_alignment.analysis import CausalAlignment
 from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig
