@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -69,9 +70,12 @@ class CausalAlignment(Analysis[CausalAlignmentConfig]):
         causal = _causal_model(bench, config)
         wording = Wording.of(bench, causal)
         variables = _variables(causal, config)
-        searches = [search(bench, _hypotheses(bench, config, causal, wording, name), config) for name in variables]
         copies = Copies(bench, config.random_copies)
-        aligned = [_aligned(bench, config, each, copies) for each in searches]
+        subjects = Subjects(bench.model, copies)
+        searches = [
+            search(bench, subjects, _hypotheses(bench, config, causal, wording, name), config) for name in variables
+        ]
+        aligned = [_aligned(bench, config, each, subjects, trials(config, copies.count)) for each in searches]
         return CausalAlignmentResult(
             dataset(bench, config, aligned).assign_attrs(
                 level=LEVEL,
@@ -113,18 +117,19 @@ def _hypotheses(
     return [Hypothesis(lessons, batch, wording.tokens, place) for place in places]
 
 
-def _aligned(bench: Bench, config: CausalAlignmentConfig, found: Search, copies: Copies) -> Aligned:
+def _aligned(
+    bench: Bench, config: CausalAlignmentConfig, found: Search, subjects: Subjects, planned: Sequence[Trial]
+) -> Aligned:
     """Carry out all trials of a variable at the place that was chosen."""
     hypothesis = found.chosen
-    lessons, subjects = hypothesis.lessons, Subjects(bench.model, copies, hypothesis)
-    planned = trials(config, copies.count)
+    lessons = hypothesis.lessons
     measured: dict[Trial, Measurement] = {}
     made: dict[Trial, Featuriser] = {}
 
     def measure(trial: Trial, progress: Progress) -> Floats:
         seed = bench.draw(f"map/{lessons.variable}/{trial}").randrange(2**31)
         size = measured[reported(measured)].taken if trial.subject is Subject.SUBSPACE else 1
-        subject = subjects.of(trial)
+        subject = subjects.of(hypothesis, trial.number if trial.subject is Subject.WEIGHTS else None)
         measurement, made[trial] = carried_out(trial, subject, lessons, config, seed, max(1, size), progress)
         return measurement.spelled()
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jackfield.hooked_model import HookedModel
 from jackfield.token_batch import TokenBatch
-from jackfield_plugins.causal_alignment.interchange import Interchange
 from jackfield_plugins.causal_alignment.lessons import Lessons
 from jackfield_plugins.causal_alignment.places import Place
 
@@ -37,7 +35,3 @@ class Hypothesis:
     @property
     def variable(self) -> str:
         return self.lessons.variable
-
-    def interchange(self, model: HookedModel) -> Interchange:
-        """The prompts run on a model, to be taken up at the place."""
-        return Interchange.record(model, self.batch, self.place.site, self.place.column, self.tokens)

@@ -15,6 +15,7 @@ from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig
 from jackfield_plugins.causal_alignment.hypothesis import Hypothesis
 from jackfield_plugins.causal_alignment.ledger import Ledger
 from jackfield_plugins.causal_alignment.lessons import Split
+from jackfield_plugins.causal_alignment.subjects import Subjects
 from jackfield_plugins.causal_alignment.training import successes, train
 
 __all__ = ["Search", "search"]
@@ -48,7 +49,7 @@ class Search:
         return self.hypotheses[self.best]
 
 
-def search(bench: Bench, hypotheses: Sequence[Hypothesis], config: CausalAlignmentConfig) -> Search:
+def search(bench: Bench, subjects: Subjects, hypotheses: Sequence[Hypothesis], config: CausalAlignmentConfig) -> Search:
     """Choose the place at which the map does best on the validation split; nothing is chosen on what is reported.
 
     Of places that do equally well the first one is taken, in the order in which they are given.
@@ -62,13 +63,15 @@ def search(bench: Bench, hypotheses: Sequence[Hypothesis], config: CausalAlignme
         shortened = config.model_copy(update={"steps": steps})
         with Ledger(bench, f"places of {variable}, {steps} steps", len(left), width, steps) as ledger:
             for row, place in enumerate(left):
-                found[place] = ledger.row(row, partial(_tried, bench, hypotheses[place], shortened))
+                found[place] = ledger.row(row, partial(_tried, bench, subjects, hypotheses[place], shortened))
         left = sorted(left, key=lambda place: -found[place].mean())[: config.finalists]
     return Search(hypotheses, found, left[0])
 
 
-def _tried(bench: Bench, hypothesis: Hypothesis, config: CausalAlignmentConfig, progress: Progress) -> Floats:
-    interchange, rows = hypothesis.interchange(bench.model), hypothesis.lessons.rows
+def _tried(
+    bench: Bench, subjects: Subjects, hypothesis: Hypothesis, config: CausalAlignmentConfig, progress: Progress
+) -> Floats:
+    interchange, rows = subjects.of(hypothesis), hypothesis.lessons.rows
     seed = bench.draw(f"search/{hypothesis.variable}/{hypothesis.place}").randrange(2**31)
     name = f"{hypothesis.variable}, {hypothesis.place}"
     trained = train(config.choice, interchange, rows[Split.TRAIN], rows[Split.VALIDATION], config, seed, progress, name)

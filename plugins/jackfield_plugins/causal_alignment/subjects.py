@@ -7,8 +7,7 @@ from jackfield.errors import ModelLoadError
 from jackfield.hooked_model import HookedModel
 from jackfield.random_copy import random_copy
 from jackfield_plugins.causal_alignment.hypothesis import Hypothesis
-from jackfield_plugins.causal_alignment.interchange import Interchange
-from jackfield_plugins.causal_alignment.trials import Subject, Trial
+from jackfield_plugins.causal_alignment.interchange import Interchange, Recording
 
 __all__ = ["Copies", "Subjects"]
 
@@ -44,24 +43,22 @@ class Copies:
 
 
 class Subjects:
-    """The model and its copies from one place on, recorded when they are needed; one at a time is kept.
+    """The model and its copies from a place on; one recording at a time is kept.
 
     Parameters
     ----------
     model, copies
         What to record.
-    hypothesis
-        The place and the prompts.
     """
 
-    def __init__(self, model: HookedModel, copies: Copies, hypothesis: Hypothesis) -> None:
-        self._model, self._copies, self._hypothesis = model, copies, hypothesis
-        self._recorded: tuple[int | None, Interchange] | None = None
+    def __init__(self, model: HookedModel, copies: Copies) -> None:
+        self._model, self._copies = model, copies
+        self._recorded: tuple[object, Recording] | None = None
 
-    def of(self, trial: Trial) -> Interchange:
-        """What a trial is carried out on."""
-        copy = trial.number if trial.subject is Subject.WEIGHTS else None
-        if self._recorded is None or self._recorded[0] != copy:
+    def of(self, hypothesis: Hypothesis, copy: int | None = None) -> Interchange:
+        """What follows a place: in the model, or in one of its copies."""
+        what = copy, id(hypothesis.batch), hypothesis.place.site
+        if self._recorded is None or self._recorded[0] != what:
             model = self._model if copy is None else self._copies[copy]
-            self._recorded = copy, self._hypothesis.interchange(model)
-        return self._recorded[1]
+            self._recorded = what, Recording.of(model, hypothesis.batch, hypothesis.place.site)
+        return self._recorded[1].at(hypothesis.place.column, hypothesis.tokens)
