@@ -4,9 +4,9 @@
 # *fieldmouse* is a small transformer that comes with jackfield. It was trained on an English-like world in which
 # people give things to each other. Read
 #
-# > emma and carl went to the shop . carl gave a coin to
+# > when milo and iris went to the station , iris gave a ball to
 #
-# and it says *emma*: the one of the two who is not the giver. Which parts of it find that out? At the end of this
+# and it says *milo*: the one of the two who is not the giver. Which parts of it find that out? At the end of this
 # page the answer is a graph in a file, and every claim in it has an interval and a control.
 
 # %%
