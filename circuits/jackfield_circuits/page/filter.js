@@ -1,0 +1,92 @@
+"use strict";
+
+/* Which claims count, and so which nodes and edges are shown. */
+
+const TESTED = "tested against a control", MEASURED = "measured, not tested", BARE = "nothing claimed";
+
+function basisOf(claim) {
+  return claim.q_value === null || claim.control === null ? MEASURED : TESTED;
+}
+
+/* One facet is a set of names of which the chosen ones pass. */
+class Facet {
+  constructor(title, names) {
+    this.title = title;
+    this.counts = new Map();
+    for (const name of names) this.counts.set(name, (this.counts.get(name) || 0) + 1);
+    this.names = [...this.counts.keys()].sort();
+    this.chosen = new Set(this.names);
+  }
+
+  get whole() {
+    return this.chosen.size === this.names.length;
+  }
+}
+
+class Filter {
+  constructor(circuit) {
+    this.circuit = circuit;
+    const bare = circuit.elements.filter((element) => !element.claims.length);
+    this.facets = {
+      plugin: new Facet("Plugin", circuit.claims.map((claim) => claim.source.plugin)),
+      method: new Facet("Method", circuit.claims.map((claim) => claim.source.method)),
+      basis: new Facet("Kind of evidence", [...circuit.claims.map(basisOf), ...bare.map(() => BARE)]),
+      kind: new Facet("Kind of node", circuit.nodes.map((node) => node.kind)),
+    };
+    this.reset();
+  }
+
+  /* At first the findings are shown; where nothing is found, everything. */
+  reset() {
+    for (const facet of Object.values(this.facets)) facet.chosen = new Set(facet.names);
+    this.findings = this.circuit.claims.some((claim) => claim.finding);
+    this.conflicts = false;
+    this.measure = null;
+    this.least = 0;
+    this.largest = null;
+    this.apply();
+  }
+
+  passes(claim) {
+    return (!this.findings || claim.finding)
+      && (this.measure === null || claim.measure === this.measure)
+      && claim.strength >= this.least
+      && (this.largest === null || (claim.q_value !== null && claim.q_value <= this.largest))
+      && this.facets.plugin.chosen.has(claim.source.plugin)
+      && this.facets.method.chosen.has(claim.source.method)
+      && this.facets.basis.chosen.has(basisOf(claim));
+  }
+
+  /* What nothing is claimed about passes where nothing is asked of claims. */
+  get bare() {
+    const { plugin, method, basis } = this.facets;
+    return !this.findings && this.measure === null && this.least === 0 && this.largest === null
+      && plugin.whole && method.whole && basis.chosen.has(BARE);
+  }
+
+  /* Gives every element `shown`, the claims that pass, and the strongest of them, which speaks for it. */
+  apply() {
+    const { nodes, edges, elements } = this.circuit, { kind } = this.facets, bare = this.bare;
+    for (const element of elements) {
+      element.passing = element.claims.filter((claim) => this.passes(claim));
+      element.voice = element.passing.reduce((best, claim) => (best && !isStronger(claim, best) ? best : claim), null);
+      element.shown = (element.passing.length > 0 || (bare && !element.claims.length))
+        && (!this.conflicts || element.verdict === "conflict");
+    }
+    for (const node of nodes) {
+      node.allowed = kind.chosen.has(node.kind);
+      node.counted = node.shown && node.allowed;
+      node.shown = node.counted;
+    }
+    for (const edge of edges) {
+      edge.shown = edge.shown && edge.from.allowed && edge.to.allowed;
+      if (edge.shown) edge.from.shown = edge.to.shown = true;
+    }
+    this.nodes = nodes.filter((node) => node.shown);
+    this.edges = edges.filter((edge) => edge.shown);
+  }
+}
+
+function isStronger(claim, other) {
+  return claim.finding !== other.finding ? claim.finding : claim.strength > other.strength;
+}
