@@ -10,7 +10,7 @@ function readNumber(value) {
 function readCircuit(data) {
   const nodes = data.nodes.id.map((id, number) => ({
     number, id, isNode: true, name: id, kind: data.nodes.kind[number], layer: data.nodes.layer[number],
-    x: data.nodes.x[number], y: data.nodes.y[number], incoming: [], outgoing: [], claims: [],
+    column: data.nodes.x[number], x: data.nodes.x[number], y: data.nodes.y[number], incoming: [], outgoing: [], claims: [],
     verdict: data.verdicts[number],
   }));
   const edges = data.edges.source.map((source, index) => {
@@ -38,7 +38,7 @@ function readCircuit(data) {
     return claim;
   });
   weigh(claims, [...measures.values()]);
-  return { nodes, edges, elements, claims, measures: [...measures.values()], bands: data.bands, alpha: data.alpha };
+  return { nodes, edges, elements, claims, measures: [...measures.values()], bands: data.bands, runs: data.runs, alpha: data.alpha };
 }
 
 function spellMeasure(source) {

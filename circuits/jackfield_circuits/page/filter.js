@@ -29,9 +29,9 @@ class Filter {
     const bare = circuit.elements.filter((element) => !element.claims.length);
     this.facets = {
       plugin: new Facet("Plugin", circuit.claims.map((claim) => claim.source.plugin)),
-      method: new Facet("Method", circuit.claims.map((claim) => claim.source.method)),
       basis: new Facet("Kind of evidence", [...circuit.claims.map(basisOf), ...bare.map(() => BARE)]),
       kind: new Facet("Kind of node", circuit.nodes.map((node) => node.kind)),
+      method: new Facet("Method", circuit.claims.map((claim) => claim.source.method)),
     };
     this.reset();
   }

@@ -12,7 +12,7 @@ from jackfield_circuits.node import Node
 __all__ = ["Band", "Layout"]
 
 _HEAD = 68.0
-_LOOSE = 124.0
+_LOOSE = 108.0
 _LINE = 52.0
 _GAP = 40.0
 _PER_LINE = 8
@@ -46,7 +46,7 @@ class Layout:
     --------
     >>> layout = Layout.of([Node(id="input"), Node(id="a0.h0"), Node(id="a0.h1"), Node(id="m0")])
     >>> [layout.places[name] for name in ("input", "a0.h0", "a0.h1", "m0")]
-    [(34.0, 0.0), (0.0, -92.0), (68.0, -92.0), (192.0, -144.0)]
+    [(34.0, 0.0), (0.0, -92.0), (68.0, -92.0), (176.0, -144.0)]
     >>> layout.bands
     (Band(name='layer 0', top=-170.0, bottom=-66.0),)
     """

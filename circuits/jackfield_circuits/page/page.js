@@ -7,7 +7,7 @@ const circuit = readCircuit(JSON.parse(by("content").textContent));
 const filter = new Filter(circuit);
 const picture = new Picture(by("frame"), circuit, filter);
 const Q_VALUES = [null, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 1e-4, 1e-6, 1e-9];
-const ROWS = 200, CLAIMS_ON_CARD = 3, MATCHES = 12;
+const ROWS = 200, CLAIMS_ON_CARD = 3, MATCHES = 12, STRONGEST = 12;
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 let theme = null;
@@ -43,7 +43,7 @@ function show() {
   picture.pointAt(null);
   if (picture.focused && !picture.focused.shown) picture.focused = null;
   picture.refresh();
-  if (picture.selected) showDetails();
+  showDetails();
   if (!by("table").hidden) showTable();
 }
 
@@ -61,7 +61,7 @@ function showThresholds() {
 }
 
 function buildControls() {
-  by("measure").append(make("option", { value: "" }, "all, each by its largest score"));
+  by("measure").append(make("option", { value: "" }, "all metrics"));
   circuit.measures.forEach((measure, index) => by("measure").append(make("option", { value: String(index) }, measure.name)));
   by("largest").max = String(Q_VALUES.length - 1);
   const change = (id, event, set) => by(id).addEventListener(event, () => {
@@ -115,9 +115,12 @@ function select(element) {
 
 function showDetails() {
   const element = picture.selected, details = by("details");
-  details.hidden = !element;
+  details.classList.toggle("idle", !element);
   details.replaceChildren();
-  if (!element) return;
+  if (!element) {
+    details.append(...describeCircuit());
+    return;
+  }
   const close = make("button", { type: "button", class: "close", onclick: () => {
     select(null);
     by("frame").focus();
@@ -135,6 +138,27 @@ function showDetails() {
     details.append(make("p", {}, "from ", end(element.from), " to ", end(element.to), receiver));
     details.append(...describeClaims(element, Infinity));
   }
+}
+
+/* What stands in the place of the details while nothing is selected. */
+function describeCircuit() {
+  const findings = (elements) => elements.filter(({ claims }) => claims.some(({ finding }) => finding)).length;
+  const conflicts = circuit.elements.filter(({ verdict }) => verdict === "conflict").length;
+  const runs = make("ul");
+  for (const run of circuit.runs) runs.append(make("li", {}, ...describeRun(run)));
+  const strongest = strongestFirst(filter.edges.length ? filter.edges : filter.nodes).slice(0, STRONGEST);
+  return [
+    make("h2", {}, "The circuit"),
+    make("p", {}, `${plural(findings(circuit.nodes), "node")} and ${plural(findings(circuit.edges), "edge")} carry a finding: `
+      + `a claim that is significant after correction (q ≤ ${spellNumber(circuit.alpha)}) and whose whole interval is farther `
+      + "from zero than its control's."),
+    make("p", {}, conflicts ? `Findings contradict each other about ${plural(conflicts, "node or edge")}.` : "No findings contradict each other."),
+    make("p", { class: "quiet" }, "Point at a node or an edge to see its claims; select it to see what feeds it and what it feeds."),
+    make("h3", {}, "Strongest of what is shown"),
+    make("div", { class: "scroll" }, tabulate("by share of the largest score of the same metric", "name", strongest, select)),
+    make("h3", {}, "Runs"),
+    runs,
+  ];
 }
 
 function tabulateEdges(title, edges, namer) {
@@ -185,7 +209,7 @@ function showCard(element) {
   card.append(headingOf(element, "h2"), ...describeClaims(element, CLAIMS_ON_CARD));
   const { left, top, width, height } = by("frame").getBoundingClientRect();
   const anchor = element.isNode ? picture.positionOf(element) : [picture.pointer.clientX, picture.pointer.clientY];
-  const [x, y] = [anchor[0] - left, anchor[1] - top], away = element.isNode ? element.half * picture.transform.k + 12 : 16;
+  const [x, y] = [anchor[0] - left, anchor[1] - top], away = element.isNode ? element.half * picture.transform.k * picture.growth + 12 : 16;
   const fitsRight = x + away + card.offsetWidth < width, fitsLeft = x - away - card.offsetWidth > 0;
   card.style.left = `${fitsRight ? x + away : fitsLeft ? x - away - card.offsetWidth : 8}px`;
   const below = Math.min(y - 20, height - card.offsetHeight - 8);

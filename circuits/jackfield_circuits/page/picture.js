@@ -3,7 +3,8 @@
 /* The picture. Two canvases lie on each other: below all that is shown, above what is pointed at or selected, so that
    pointing redraws little. D3 keeps the zoom; while it changes, a picture that is slow to draw is only stretched. */
 
-const HEIGHT = 24, PADDING = 9, SLOW = 12, SETTLED = 120, READABLE = 0.42, REACH = 7, STEPS = 14;
+const HEIGHT = 24, PADDING = 8, SLOW = 40, SETTLED = 140, BUNDLE = 64, READABLE = 0.4, SMALLEST = 0.86, REACH = 7, STEPS = 14;
+const WIDEST = 2.4, CLOSEST = 1.3, MARGIN = 46, LABELS = 76;
 const PORTS = { q: -14, k: 0, v: 14 };
 const FONT = '500 12px ui-sans-serif, system-ui, "Segoe UI", Roboto, sans-serif';
 
@@ -17,10 +18,12 @@ class Picture {
     this.selected = this.pointed = this.focused = null;
     this.matches = new Set();
     this.transform = d3.zoomIdentity;
+    this.stretch = 1;
+    this.whole = true;
     this.cost = 0;
     this.onPoint = this.onChoose = () => {};
     this.measure();
-    this.zoom = d3.zoom().scaleExtent([0.04, 6]).on("zoom", (event) => this.move(event.transform));
+    this.zoom = d3.zoom().scaleExtent([0.04, 6]).on("zoom", (event) => this.move(event.transform, event.sourceEvent));
     d3.select(frame).call(this.zoom).on("dblclick.zoom", null);
     frame.addEventListener("pointermove", (event) => this.point(event));
     frame.addEventListener("pointerleave", () => this.pointAt(null));
@@ -40,13 +43,14 @@ class Picture {
 
   resize() {
     const { width, height } = this.frame.getBoundingClientRect();
-    const first = !this.width;
+    const shift = this.width ? (width - this.width) / 2 : 0;
     [this.width, this.height, this.ratio] = [width, height, window.devicePixelRatio || 1];
     for (const canvas of [this.below, this.above]) {
       canvas.width = Math.max(1, Math.round(width * this.ratio));
       canvas.height = Math.max(1, Math.round(height * this.ratio));
     }
-    if (first && width) this.fit();
+    if (this.whole) this.fit();
+    else if (shift) this.go(this.transform.translate(shift / this.transform.k, 0));
     this.draw();
     this.drawAbove();
   }
@@ -61,12 +65,16 @@ class Picture {
 
   /* Follow the filter: which edges are drawn how is worked out once, not at every frame. */
   refresh() {
-    this.bundles = new Map();
-    for (const edge of this.filter.edges) {
+    this.bundles = [];
+    let bundle = null;
+    for (const edge of weakestFirst(this.filter.edges)) {
       const stroke = this.strokeOf(edge);
-      const key = `${stroke.colour} ${stroke.width} ${stroke.alpha} ${stroke.dashed}`;
-      if (!this.bundles.has(key)) this.bundles.set(key, { ...stroke, path: new Path2D() });
-      trace(this.bundles.get(key).path, curveOf(edge));
+      if (!bundle || bundle.size === BUNDLE || !isSameStroke(bundle, stroke)) {
+        bundle = { ...stroke, path: new Path2D(), size: 0 };
+        this.bundles.push(bundle);
+      }
+      trace(bundle.path, curveOf(edge));
+      bundle.size++;
     }
     this.lines = null;
     this.draw();
@@ -83,19 +91,34 @@ class Picture {
     };
   }
 
-  /* Show everything that is shown, as large as it goes. */
+  /* Show everything that is shown, as large as it goes; columns move apart where the frame is wide. */
   fit() {
     const nodes = this.filter.nodes.length ? this.filter.nodes : this.circuit.nodes;
     if (!nodes.length || !this.width) return;
-    const left = smallest(nodes, (node) => node.x - node.half), right = -smallest(nodes, (node) => -node.x - node.half);
-    const top = smallest(nodes, (node) => node.y), bottom = -smallest(nodes, (node) => -node.y);
-    const [marginLeft, margin] = [76, 36];
-    const scale = Math.min(
-      (this.width - marginLeft - margin) / Math.max(1, right - left), (this.height - 2 * margin) / Math.max(1, bottom - top), 1.4,
-    );
-    const k = Math.max(0.04, scale);
-    const x = marginLeft + (this.width - marginLeft - margin) / 2 - (k * (left + right)) / 2;
+    const width = this.width - LABELS - MARGIN, height = this.height - 2 * MARGIN;
+    const top = smallest(nodes, ({ y }) => y) - HEIGHT, bottom = -smallest(nodes, ({ y }) => -y) + HEIGHT;
+    const columns = -smallest(nodes, ({ column }) => -column) - smallest(nodes, ({ column }) => column);
+    const room = (width * (bottom - top)) / Math.max(1, height) - 120;
+    this.spread(Math.max(1, Math.min(WIDEST, room / Math.max(1, columns))));
+    const { boxes } = flatten(this.filter.edges.filter(({ from, to }) => from.y <= to.y));
+    const around = boxes.filter((_, index) => index % 4 === 0);
+    const left = Math.min(smallest(nodes, (node) => node.x - node.half), smallest(around, (x) => x)), right = -smallest(nodes, (node) => -node.x - node.half);
+    const k = Math.max(0.04, Math.min(width / (right - left), height / (bottom - top), CLOSEST));
+    const x = LABELS + width / 2 - (k * (left + right)) / 2;
     this.go(d3.zoomIdentity.translate(x, this.height / 2 - (k * (top + bottom)) / 2).scale(k));
+    this.whole = true;
+  }
+
+  spread(stretch) {
+    if (Math.abs(stretch - this.stretch) < 0.01) return;
+    this.stretch = stretch;
+    for (const node of this.circuit.nodes) node.x = node.column * stretch;
+    this.refresh();
+  }
+
+  /* Nodes shrink less than the picture, as far as the room between them allows. */
+  get growth() {
+    return Math.max(1, Math.min(SMALLEST / this.transform.k, 1.15 * this.stretch, 1.9));
   }
 
   go(transform) {
@@ -103,6 +126,7 @@ class Picture {
   }
 
   scaleBy(factor) {
+    this.whole = false;
     d3.select(this.frame).call(this.zoom.scaleBy, factor);
   }
 
@@ -110,8 +134,9 @@ class Picture {
   reveal(node) {
     const [x, y] = this.transform.apply([node.x, node.y]);
     const inside = x > 90 && x < this.width - 50 && y > 40 && y < this.height - 40;
-    if (!inside || this.transform.k < READABLE) {
+    if (!inside || this.transform.k * this.growth < READABLE) {
       const k = Math.max(this.transform.k, 0.8);
+      this.whole = false;
       this.go(d3.zoomIdentity.translate(this.width / 2 - k * node.x, this.height / 2 - k * node.y).scale(k));
     }
   }
@@ -122,8 +147,9 @@ class Picture {
     return [left + x, top + y];
   }
 
-  move(transform) {
+  move(transform, byHand) {
     this.transform = transform;
+    if (byHand) this.whole = false;
     clearTimeout(this.settling);
     if (this.cost > SLOW) {
       const { drawn } = this, scale = transform.k / drawn.k;
@@ -140,7 +166,7 @@ class Picture {
       this.drawing = null;
       const started = performance.now();
       this.drawNow();
-      this.cost = performance.now() - started;
+      requestAnimationFrame(() => { this.cost = performance.now() - started; });
     });
   }
 
@@ -151,7 +177,7 @@ class Picture {
     this.drawn = this.transform;
     this.drawBands(context);
     this.enter(context);
-    for (const bundle of this.bundles.values()) this.stroke(context, bundle, bundle.path);
+    for (const bundle of this.bundles) this.stroke(context, bundle, bundle.path);
     for (const node of this.filter.nodes) this.drawNode(context, node);
     this.drawBandNames(context);
   }
@@ -223,9 +249,9 @@ class Picture {
   drawNode(context, node) {
     const { colours } = this, voice = node.counted ? node.voice : null;
     const sign = voice && voice.score < 0 ? colours.negative : colours.positive;
-    const half = node.half, x = node.x - half, y = node.y - HEIGHT / 2;
+    const { growth } = this, half = node.half * growth, height = HEIGHT * growth;
     context.beginPath();
-    context.roundRect(x, y, 2 * half, HEIGHT, 7);
+    context.roundRect(node.x - half, node.y - height / 2, 2 * half, height, 7 * growth);
     context.fillStyle = colours.paper;
     context.fill();
     const full = voice ? 0.08 + 0.87 * voice.strength * (voice.finding ? 1 : 0.5) : 0;
@@ -237,22 +263,22 @@ class Picture {
     }
     const found = voice && voice.finding;
     context.strokeStyle = node.verdict === "conflict" ? colours.conflict : found ? sign : colours.line;
-    context.lineWidth = found || node.verdict === "conflict" ? 1.8 : 1.2;
+    context.lineWidth = (found || node.verdict === "conflict" ? 1.8 : 1.2) * growth;
     if (node.verdict === "conflict") context.setLineDash([4, 3]);
     context.stroke();
     context.setLineDash([]);
-    if (this.transform.k < READABLE) return;
+    if (this.transform.k * growth < READABLE) return;
     context.fillStyle = full > 0.6 ? colours["on-colour"] : colours.ink;
-    context.font = FONT;
+    context.font = FONT.replace("12px", `${12 * growth}px`);
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillText(node.label, node.x, node.y + 0.5);
+    context.fillText(node.label, node.x, node.y + 0.5 * growth);
   }
 
   ring(context, node, colour, width) {
-    const gap = 4;
+    const { growth } = this, half = (node.half + 4) * growth, height = (HEIGHT + 8) * growth;
     context.beginPath();
-    context.roundRect(node.x - node.half - gap, node.y - HEIGHT / 2 - gap, 2 * (node.half + gap), HEIGHT + 2 * gap, 10);
+    context.roundRect(node.x - half, node.y - height / 2, 2 * half, height, 10 * growth);
     context.strokeStyle = colour;
     context.lineWidth = width / Math.min(1, this.transform.k);
     context.stroke();
@@ -309,9 +335,9 @@ class Picture {
   at(event) {
     const { left, top } = this.frame.getBoundingClientRect();
     const [x, y] = this.transform.invert([event.clientX - left, event.clientY - top]);
-    const { k } = this.transform, slack = 3 / k;
+    const { k } = this.transform, { growth } = this;
     const node = this.filter.nodes.find((each) =>
-      Math.abs(each.x - x) < each.half + slack && Math.abs(each.y - y) < HEIGHT / 2 + slack);
+      Math.abs(each.x - x) < each.half * growth && Math.abs(each.y - y) < (HEIGHT / 2) * growth);
     return node || this.nearestEdge(x, y, REACH / k);
   }
 
@@ -331,16 +357,36 @@ class Picture {
   }
 }
 
+/* Strong edges are drawn over weak ones, conflicts over all. */
+function weakestFirst(edges) {
+  const rank = ({ verdict, voice }) => (verdict === "conflict" ? 4 : voice ? voice.strength + 2 * voice.finding : -1);
+  return [...edges].sort((one, other) => rank(one) - rank(other));
+}
+
+/* Paths of many curves take long to stroke, and so do many paths of one: a bundle lies between. */
+function isSameStroke(one, other) {
+  return one.colour === other.colour && one.width === other.width && one.alpha === other.alpha && one.dashed === other.dashed;
+}
+
 function smallest(items, value) {
   return items.reduce((found, item) => Math.min(found, value(item)), Infinity);
 }
 
-/* The curve of an edge: from the top of its source to the bottom of its target, where a head's q, k and v have their own port. */
+/* The curve of an edge: from the top of its source to the bottom of its target, where a head's q, k and v have ports of
+   their own. An edge that leads back goes around: beside the column, or out of the side and in from above. */
 function curveOf({ from, to, receiver }) {
-  const x0 = from.x, y0 = from.y - HEIGHT / 2, x1 = to.x + (PORTS[receiver] || 0), y1 = to.y + HEIGHT / 2;
-  const rise = y0 - y1, reach = Math.max(26, Math.min(160, Math.abs(rise) * 0.5));
-  const bow = Math.abs(x1 - x0) < 20 && (rise > 90 || rise < 0) ? -46 : 0;
-  return [x0, y0, x0 + bow, y0 - reach, x1 + bow, y1 + reach, x1, y1];
+  const across = to.x - from.x, rise = from.y - to.y;
+  if (rise <= 0 && Math.abs(across) < 20) {
+    const x = from.x - from.half, end = to.x - to.half, bow = Math.min(x, end) - 34 - 0.22 * Math.min(900, -rise);
+    return [x, from.y, bow, from.y, bow, to.y, end, to.y];
+  }
+  if (rise <= 0) {
+    const x = from.x + Math.sign(across) * from.half, y = to.y - HEIGHT / 2;
+    return [x, from.y, (x + 2 * to.x) / 3, from.y, to.x, y - Math.max(40, -rise * 0.6), to.x, y];
+  }
+  const x = from.x, y = from.y - HEIGHT / 2, end = to.x + (PORTS[receiver] || 0), entry = to.y + HEIGHT / 2;
+  const reach = Math.max(26, Math.min(160, (y - entry) * 0.5)), bow = Math.abs(end - x) < 20 && y - entry > 90 ? 46 : 0;
+  return [x, y, x + bow, y - reach, end + bow, entry + reach, end, entry];
 }
 
 function trace(path, [x0, y0, ...rest]) {

@@ -21,7 +21,7 @@ function spellNumber(value) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   const text = value === 0 ? "0" : size >= 1e-3 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 
 function spellInterval(low, high) {
@@ -116,7 +116,7 @@ function tabulateRow(element, choose, namer) {
   const button = make("button", { type: "button", class: "link", onclick: () => choose(element) }, make("bdi", {}, namer(element)));
   const row = make("tr", { "data-name": element.name }, make("th", { scope: "row" }, button));
   const mark = markOf(element);
-  if (mark) row.firstChild.append(" ", make("span", { class: mark === "conflict" ? "badge conflict" : "badge" }, mark));
+  if (mark) row.firstChild.append(" ", make("span", { class: `dot ${mark}`, role: "img", "aria-label": mark, title: mark }, "•"));
   const cells = voice
     ? [spellScore(voice), spellControl(voice), spellNumber(voice.q_value), String(voice.source.n), voice.source.plugin,
       voice.source.method, voice.run.digest]
