@@ -130,8 +130,7 @@ function showDetails() {
     const layer = element.layer === null ? "" : `, layer ${element.layer}`;
     details.append(make("p", { class: "quiet" }, `${element.kind}${layer}`));
     details.append(...describeClaims(element, Infinity));
-    details.append(...tabulateEdges("What feeds it", element.incoming, (edge) => edge.from.id + (edge.receiver ? ` (${edge.receiver})` : "")));
-    details.append(...tabulateEdges("What it feeds", element.outgoing, (edge) => edge.to.id + (edge.receiver ? ` (${edge.receiver})` : "")));
+    details.append(...tabulateEdges("What feeds it", element.incoming, "from"), ...tabulateEdges("What it feeds", element.outgoing, "to"));
   } else {
     const end = (node) => make("button", { type: "button", class: "link", onclick: () => goTo(node) }, make("bdi", {}, node.id));
     const receiver = element.receiver ? ` as ${element.receiver}` : "";
@@ -152,7 +151,7 @@ function describeCircuit() {
     make("p", {}, `${plural(findings(circuit.nodes), "node")} and ${plural(findings(circuit.edges), "edge")} carry a finding: `
       + `a claim that is significant after correction (q ≤ ${spellNumber(circuit.alpha)}) and whose whole interval is farther `
       + "from zero than its control's."),
-    make("p", {}, conflicts ? `Findings contradict each other about ${plural(conflicts, "node or edge")}.` : "No findings contradict each other."),
+    make("p", {}, conflicts ? `Findings contradict each other about ${conflicts} ${conflicts === 1 ? "node or edge" : "nodes and edges"}.` : "No findings contradict each other."),
     make("p", { class: "quiet" }, "Point at a node or an edge to see its claims; select it to see what feeds it and what it feeds."),
     make("h3", {}, "Strongest of what is shown"),
     make("div", { class: "scroll" }, tabulate("by share of the largest score of the same metric", "name", strongest, select)),
@@ -161,11 +160,13 @@ function describeCircuit() {
   ];
 }
 
-function tabulateEdges(title, edges, namer) {
+/* The edges at one node, as a table of their other ends, which lead there. */
+function tabulateEdges(title, edges, end) {
   const shown = strongestFirst(edges.filter((edge) => edge.shown)), heading = make("h3", {}, `${title} (${shown.length})`);
   if (!shown.length) return [heading, make("p", { class: "quiet" }, "No edge that is shown.")];
+  const namer = (edge) => edge[end].id + (edge.receiver ? ` (${edge.receiver})` : "");
   const most = shown.slice(0, ROWS), caption = most.length < shown.length ? `the ${ROWS} strongest` : "the strongest first";
-  return [heading, make("div", { class: "scroll" }, tabulate(caption, "node", most, select, namer))];
+  return [heading, make("div", { class: "scroll" }, tabulate(caption, "node", most, (edge) => goTo(edge[end]), namer))];
 }
 
 function strongestFirst(elements) {
@@ -200,6 +201,14 @@ function look(asTable) {
   if (asTable) showTable();
 }
 
+/* A row of a table points at what it is about. */
+function pointFromRow(event) {
+  const row = event.target.closest("tr[data-number]"), element = row ? circuit.elements[Number(row.dataset.number)] : null;
+  if (element === picture.pointed) return;
+  picture.pointAt(element);
+  if (element && event.type === "focusin") say(sayElement(element));
+}
+
 /* The card beside what is pointed at. */
 function showCard(element) {
   const card = by("card");
@@ -208,7 +217,7 @@ function showCard(element) {
   if (!element) return;
   card.append(headingOf(element, "h2"), ...describeClaims(element, CLAIMS_ON_CARD));
   const { left, top, width, height } = by("frame").getBoundingClientRect();
-  const anchor = element.isNode ? picture.positionOf(element) : [picture.pointer.clientX, picture.pointer.clientY];
+  const anchor = element.isNode ? picture.positionOf(element) : picture.pointer || picture.middleOf(element);
   const [x, y] = [anchor[0] - left, anchor[1] - top], away = element.isNode ? element.half * picture.transform.k * picture.growth + 12 : 16;
   const fitsRight = x + away + card.offsetWidth < width, fitsLeft = x - away - card.offsetWidth > 0;
   card.style.left = `${fitsRight ? x + away : fitsLeft ? x - away - card.offsetWidth : 8}px`;
@@ -308,6 +317,8 @@ function pressAnywhere(event) {
 buildControls();
 picture.onPoint = showCard;
 picture.onChoose = select;
+for (const kind of ["pointerover", "focusin"]) by("details").addEventListener(kind, pointFromRow);
+by("details").addEventListener("pointerleave", () => picture.pointAt(null));
 by("theme").addEventListener("click", () => {
   theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
   showTheme();

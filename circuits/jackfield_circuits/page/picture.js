@@ -26,8 +26,11 @@ class Picture {
     this.zoom = d3.zoom().scaleExtent([0.04, 6]).on("zoom", (event) => this.move(event.transform, event.sourceEvent));
     d3.select(frame).call(this.zoom).on("dblclick.zoom", null);
     frame.addEventListener("pointermove", (event) => this.point(event));
-    frame.addEventListener("pointerleave", () => this.pointAt(null));
-    frame.addEventListener("click", (event) => this.onChoose(this.at(event)));
+    frame.addEventListener("pointerleave", () => {
+      this.pointer = null;
+      this.pointAt(null);
+    });
+    frame.addEventListener("click", (event) => this.onChoose(this.at([event.clientX, event.clientY])));
     new ResizeObserver(() => this.resize()).observe(frame);
   }
 
@@ -144,6 +147,13 @@ class Picture {
   /* Where a node is drawn, in pixels of the window. */
   positionOf(node) {
     const { left, top } = this.frame.getBoundingClientRect(), [x, y] = this.transform.apply([node.x, node.y]);
+    return [left + x, top + y];
+  }
+
+  /* Where the middle of an edge is drawn, in pixels of the window. */
+  middleOf(edge) {
+    const { points } = flatten([edge]), { left, top } = this.frame.getBoundingClientRect();
+    const [x, y] = this.transform.apply([points[STEPS], points[STEPS + 1]]);
     return [left + x, top + y];
   }
 
@@ -315,11 +325,11 @@ class Picture {
 
   point(event) {
     if (event.buttons) return;
-    this.pointer = event;
+    this.pointer = [event.clientX, event.clientY];
     if (this.pointing) return;
     this.pointing = requestAnimationFrame(() => {
       this.pointing = null;
-      this.pointAt(this.at(this.pointer));
+      if (this.pointer) this.pointAt(this.at(this.pointer));
     });
   }
 
@@ -332,9 +342,9 @@ class Picture {
   }
 
   /* What is drawn where the mouse is: a node, or else the nearest edge within reach. */
-  at(event) {
+  at([pageX, pageY]) {
     const { left, top } = this.frame.getBoundingClientRect();
-    const [x, y] = this.transform.invert([event.clientX - left, event.clientY - top]);
+    const [x, y] = this.transform.invert([pageX - left, pageY - top]);
     const { k } = this.transform, { growth } = this;
     const node = this.filter.nodes.find((each) =>
       Math.abs(each.x - x) < each.half * growth && Math.abs(each.y - y) < (HEIGHT / 2) * growth);

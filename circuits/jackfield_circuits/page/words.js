@@ -114,7 +114,7 @@ function tabulate(caption, noun, elements, choose, namer = (element) => element.
 function tabulateRow(element, choose, namer) {
   const voice = element.voice;
   const button = make("button", { type: "button", class: "link", onclick: () => choose(element) }, make("bdi", {}, namer(element)));
-  const row = make("tr", { "data-name": element.name }, make("th", { scope: "row" }, button));
+  const row = make("tr", { "data-number": String(element.number) }, make("th", { scope: "row" }, button));
   const mark = markOf(element);
   if (mark) row.firstChild.append(" ", make("span", { class: `dot ${mark}`, role: "img", "aria-label": mark, title: mark }, "•"));
   const cells = voice
