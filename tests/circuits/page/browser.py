@@ -174,7 +174,9 @@ class Browser:
         """Press keys, each named as JavaScript names it."""
         for key in keys:
             text = KEYS.get(key, key if len(key) == 1 else "")
-            self.send("Input.dispatchKeyEvent", type="keyDown", key=key, **({"text": text} if text else {}), **_code(key))
+            self.send(
+                "Input.dispatchKeyEvent", type="keyDown", key=key, **({"text": text} if text else {}), **_code(key)
+            )
             self.send("Input.dispatchKeyEvent", type="keyUp", key=key, **_code(key))
         self.settle()
 
@@ -188,5 +190,14 @@ class Browser:
 
 def _code(key: str) -> dict[str, Any]:
     """What Chromium needs beside a key's name to act on it."""
-    virtual = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+    virtual = {
+        "Tab": 9,
+        "Enter": 13,
+        "Escape": 27,
+        " ": 32,
+        "ArrowLeft": 37,
+        "ArrowUp": 38,
+        "ArrowRight": 39,
+        "ArrowDown": 40,
+    }
     return {"windowsVirtualKeyCode": virtual[key]} if key in virtual else {}

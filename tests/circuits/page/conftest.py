@@ -76,7 +76,9 @@ def one_browser() -> Iterator[Any]:
 def opened(one_browser: Any, known: Circuit, tmp_path: Path) -> Opens:
     """Opens the page of the known circuit, or of another, in the browser, and gives the browser."""
 
-    def open_page(circuit: Circuit = known, fragment: str = "", size: tuple[int, int] = (1280, 800), **options: Any) -> Any:
+    def open_page(
+        circuit: Circuit = known, fragment: str = "", size: tuple[int, int] = (1280, 800), **options: Any
+    ) -> Any:
         path = tmp_path / "page.html"
         write_page(circuit, path, **options)
         one_browser.prefer("light")

@@ -13,7 +13,18 @@ def place(*ids: str) -> dict[str, tuple[float, float]]:
 
 
 def test_what_is_computed_later_lies_higher() -> None:
-    order = ["input", "resid_pre.0", "a0.h1", "attn_out.0", "m0", "resid_post.0", "a1.h0", "m1", "punctuation", "logits"]
+    order = [
+        "input",
+        "resid_pre.0",
+        "a0.h1",
+        "attn_out.0",
+        "m0",
+        "resid_post.0",
+        "a1.h0",
+        "m1",
+        "punctuation",
+        "logits",
+    ]
     places = place(*reversed(order))
     heights = [places[name][1] for name in order]
     assert heights == sorted(heights, reverse=True)

@@ -58,7 +58,9 @@ def test_the_page_is_well_formed(page: Page) -> None:
 
 
 def test_the_page_loads_nothing_and_forbids_loading(page: Page) -> None:
-    loaded = [value or "" for tag, found in page.elements for name, value in found.items() if tag != "a" and name in LOADS]
+    loaded = [
+        value or "" for tag, found in page.elements for name, value in found.items() if tag != "a" and name in LOADS
+    ]
     assert loaded
     assert all(value.startswith("data:image/png;base64,") for value in loaded)
     [policy] = [found["content"] for found in page.attributes("meta") if "http-equiv" in found]
