@@ -84,7 +84,7 @@ def _source(claim: Evidence, runs: Mapping[str, int]) -> dict[str, object]:
 def _run(digest: str, told: Mapping[str, Any], link: str | None) -> dict[str, object]:
     model = told.get("model")
     named = {"analysis": told.get("analysis"), "model": model.get("name") if isinstance(model, dict) else model}
-    named |= {field: told.get(field) for field in ("task", "metric", "seed")}
+    named |= {field: told.get(field) for field in ("task", "seed")}
     return {
         "digest": visible(digest),
         "told": [[field, visible(str(value))] for field, value in named.items() if value is not None],

@@ -8,6 +8,15 @@ function basisOf(claim) {
   return claim.q_value === null || claim.control === null ? MEASURED : TESTED;
 }
 
+function positionOf(claim) {
+  return claim.source.position === null ? "all positions" : claim.source.position;
+}
+
+function runOf({ run }) {
+  const told = run.told.filter(([field]) => field === "analysis" || field === "task").map(([, value]) => value);
+  return [...told, run.digest].join(" ");
+}
+
 /* One facet is a set of names of which the chosen ones pass. */
 class Facet {
   constructor(title, names) {
@@ -32,6 +41,8 @@ class Filter {
       basis: new Facet("Kind of evidence", [...circuit.claims.map(basisOf), ...bare.map(() => BARE)]),
       kind: new Facet("Kind of node", circuit.nodes.map((node) => node.kind)),
       method: new Facet("Method", circuit.claims.map((claim) => claim.source.method)),
+      position: new Facet("Position", circuit.claims.map(positionOf)),
+      run: new Facet("Run", circuit.claims.map(runOf)),
     };
     this.reset();
   }
@@ -54,14 +65,16 @@ class Filter {
       && (this.largest === null || (claim.q_value !== null && claim.q_value <= this.largest))
       && this.facets.plugin.chosen.has(claim.source.plugin)
       && this.facets.method.chosen.has(claim.source.method)
+      && this.facets.position.chosen.has(positionOf(claim))
+      && this.facets.run.chosen.has(runOf(claim))
       && this.facets.basis.chosen.has(basisOf(claim));
   }
 
   /* What nothing is claimed about passes where nothing is asked of claims. */
   get bare() {
-    const { plugin, method, basis } = this.facets;
+    const { plugin, method, position, run, basis } = this.facets;
     return !this.findings && this.measure === null && this.least === 0 && this.largest === null
-      && plugin.whole && method.whole && basis.chosen.has(BARE);
+      && [plugin, method, position, run].every((facet) => facet.whole) && basis.chosen.has(BARE);
   }
 
   /* Gives every element `shown`, the claims that pass, and the strongest of them, which speaks for it. */

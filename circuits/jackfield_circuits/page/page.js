@@ -9,6 +9,8 @@ const picture = new Picture(by("frame"), circuit, filter);
 const Q_VALUES = [null, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 1e-4, 1e-6, 1e-9];
 const ROWS = 200, CLAIMS_ON_CARD = 3, MATCHES = 12, STRONGEST = 12;
 
+const OPEN = new Set([filter.facets.plugin, filter.facets.basis, filter.facets.kind]);
+
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 let theme = null;
 
@@ -101,7 +103,10 @@ function buildFacet(facet) {
     for (const box of boxes) box.checked = facet.chosen.has(box.value);
     refresh();
   } }, text);
-  return make("fieldset", {}, make("legend", {}, facet.title), choose("all", facet.names), choose("none", []), names);
+  const box = make("details", {}, make("summary", {}, facet.title),
+    make("fieldset", { "aria-label": facet.title }, choose("all", facet.names), choose("none", []), names));
+  box.open = OPEN.has(facet);
+  return box;
 }
 
 /* Select a node or an edge, or nothing. */
@@ -260,6 +265,13 @@ function endSearch() {
   picture.drawAbove();
 }
 
+/* A page that is opened as circuit.html#a5.h1 shows that node first. */
+function followAddress() {
+  const wanted = new URLSearchParams(`id=${location.hash.slice(1).replaceAll("+", "%2B")}`).get("id");
+  const node = circuit.nodes.find(({ id }) => id === wanted);
+  if (node) goTo(node);
+}
+
 /* The node that an arrow leads to: the nearest in the next row that way, or the next in the row. */
 function neighbourOf(node, key) {
   const across = key === "ArrowLeft" || key === "ArrowRight", sign = key === "ArrowRight" || key === "ArrowDown" ? 1 : -1;
@@ -343,5 +355,7 @@ by("search").addEventListener("submit", (event) => {
 });
 document.addEventListener("keydown", pressAnywhere);
 by("filters").open = matchMedia("(min-width: 44.01rem)").matches;
+addEventListener("hashchange", followAddress);
 showTheme();
 show();
+followAddress();

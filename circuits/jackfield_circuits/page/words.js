@@ -48,7 +48,7 @@ function describeClaim(claim) {
   const { source, run } = claim;
   const rows = [
     ["score", [make("strong", { class: claim.score < 0 ? "negative" : "positive" }, spellNumber(claim.score)), ` ${source.unit}`]],
-    ["interval", [claim.low === null ? "none" : `${spellInterval(claim.low, claim.high)} at ${spellNumber(100 * source.level)} %`]],
+    ["interval", [claim.low === null ? "none" : `${spellInterval(claim.low, claim.high)}, ${spellNumber(100 * source.level)} %`]],
     ["control", [spellControl(claim)]],
     ["q-value", [claim.q_value === null ? "not tested" : spellNumber(claim.q_value)]],
     ["prompts", [String(source.n)]],

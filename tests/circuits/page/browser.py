@@ -128,6 +128,7 @@ class Browser:
 
     def open(self, path: Path, fragment: str = "") -> None:
         """Open a file, and wait until it is loaded and drawn."""
+        self.send("Page.navigate", url="about:blank")
         self.complaints.clear()
         self.requests.clear()
         self.send("Page.navigate", url=path.resolve().as_uri() + fragment)

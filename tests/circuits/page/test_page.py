@@ -131,7 +131,9 @@ def test_pointing_shows_a_card_with_all_that_says_how_sure_it_is(opened: Opens, 
 def test_the_run_of_a_claim_leads_to_the_report(opened: Opens) -> None:
     browser = opened(links={"77aa": "report.html#exact"}, report="report.html")
     browser.click(*position(browser, "a0.h0"))
-    hrefs = browser.run("[...document.querySelectorAll('header a, #details a')].map((link) => link.getAttribute('href'))")
+    hrefs = browser.run(
+        "[...document.querySelectorAll('header a, #details a')].map((link) => link.getAttribute('href'))"
+    )
     assert hrefs == ["report.html", "report.html#exact"]
 
 
@@ -150,12 +152,15 @@ def test_conflicts_are_marked_and_can_be_had_alone(opened: Opens) -> None:
         ("Method", "exact of edges", {"input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "a1.h1->logits"}),
         ("Kind of node", "mlp", {"input->a0.h0<q>", "input->a0.h0<k>", "a1.h1->logits"}),
         ("Kind of evidence", "tested against a control", set()),
+        ("Position", "all positions", set()),
+        ("Run", "exact ioi 77aa", {"input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "a1.h1->logits"}),
     ],
 )
 def test_what_is_unchecked_is_left_out(opened: Opens, title: str, name: str, left: set[str]) -> None:
     browser = opened()
-    box = f"[...document.querySelectorAll('fieldset')].find((each) => each.firstChild.textContent === {title!r})"
-    browser.run(f"{box}.querySelector('input[value=\"{name}\"]').click()")
+    browser.run(
+        f"document.querySelector('fieldset[aria-label=\"{title}\"]').querySelector('input[value=\"{name}\"]').click()"
+    )
     assert shown(browser) == left
     press_button(browser, "#reset")
     assert len(shown(browser)) == 5
@@ -208,6 +213,14 @@ def test_a_search_without_a_match_says_so_and_escape_ends_it(opened: Opens) -> N
     assert "No node of this id." in text(browser, "#matches")
     browser.press("Escape")
     assert browser.run("by('matches').hidden")
+
+
+def test_an_address_can_name_a_node(opened: Opens) -> None:
+    browser = opened(fragment="#a1.h1")
+    assert text(browser, "#details h2") == "a1.h1"
+    browser = opened(fragment="#%ff<b>")
+    assert text(browser, "#details h2") == "The circuit"
+    assert browser.complaints == []
 
 
 def test_the_arrows_go_from_node_to_node(opened: Opens) -> None:
