@@ -77,12 +77,19 @@ class Filter {
       && [plugin, method, position, run].every((facet) => facet.whole) && basis.chosen.has(BARE);
   }
 
-  /* Gives every element `shown`, the claims that pass, and the strongest of them, which speaks for it. */
+  /* Gives every element `shown`, the claims that pass, and the strongest of them, which speaks for it. What is shown is
+     kept in `nodes`, and in `edges` with the weakest first. */
   apply() {
     const { nodes, edges, elements } = this.circuit, { kind } = this.facets, bare = this.bare;
     for (const element of elements) {
-      element.passing = element.claims.filter((claim) => this.passes(claim));
-      element.voice = element.passing.reduce((best, claim) => (best && !isStronger(claim, best) ? best : claim), null);
+      element.passing = [];
+      element.voice = null;
+      for (const claim of element.claims) {
+        if (!this.passes(claim)) continue;
+        element.passing.push(claim);
+        if (!element.voice || isStronger(claim, element.voice)) element.voice = claim;
+      }
+      element.rank = element.voice ? element.voice.strength + 2 * element.voice.finding : -1;
       element.shown = (element.passing.length > 0 || (bare && !element.claims.length))
         && (!this.conflicts || element.verdict === "conflict");
     }
@@ -96,7 +103,7 @@ class Filter {
       if (edge.shown) edge.from.shown = edge.to.shown = true;
     }
     this.nodes = nodes.filter((node) => node.shown);
-    this.edges = edges.filter((edge) => edge.shown);
+    this.edges = edges.filter((edge) => edge.shown).sort((one, other) => one.rank - other.rank);
   }
 }
 

@@ -150,7 +150,7 @@ function describeCircuit() {
   const conflicts = circuit.elements.filter(({ verdict }) => verdict === "conflict").length;
   const runs = make("ul");
   for (const run of circuit.runs) runs.append(make("li", {}, ...describeRun(run)));
-  const strongest = strongestFirst(filter.edges.length ? filter.edges : filter.nodes).slice(0, STRONGEST);
+  const strongest = filter.edges.length ? filter.edges.slice(-STRONGEST).reverse() : strongestFirst(filter.nodes).slice(0, STRONGEST);
   return [
     make("h2", {}, "The circuit"),
     make("p", {}, `${plural(findings(circuit.nodes), "node")} and ${plural(findings(circuit.edges), "edge")} carry a finding: `
@@ -175,8 +175,7 @@ function tabulateEdges(title, edges, end) {
 }
 
 function strongestFirst(elements) {
-  const rank = ({ voice }) => (voice ? voice.strength + (voice.finding ? 2 : 0) : -1);
-  return [...elements].sort((one, other) => rank(other) - rank(one));
+  return [...elements].sort((one, other) => other.rank - one.rank);
 }
 
 function showTable() {
@@ -225,7 +224,8 @@ function showCard(element) {
   const anchor = element.isNode ? picture.positionOf(element) : picture.pointer || picture.middleOf(element);
   const [x, y] = [anchor[0] - left, anchor[1] - top], away = element.isNode ? element.half * picture.transform.k * picture.growth + 12 : 16;
   const fitsRight = x + away + card.offsetWidth < width, fitsLeft = x - away - card.offsetWidth > 0;
-  card.style.left = `${fitsRight ? x + away : fitsLeft ? x - away - card.offsetWidth : 8}px`;
+  const centred = Math.max(8, Math.min(x - card.offsetWidth / 2, width - card.offsetWidth - 8));
+  card.style.left = `${fitsRight ? x + away : fitsLeft ? x - away - card.offsetWidth : centred}px`;
   const below = Math.min(y - 20, height - card.offsetHeight - 8);
   card.style.top = `${Math.max(8, fitsRight || fitsLeft ? below : y + 24)}px`;
 }

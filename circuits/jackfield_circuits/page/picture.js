@@ -70,7 +70,7 @@ class Picture {
   refresh() {
     this.bundles = [];
     let bundle = null;
-    for (const edge of weakestFirst(this.filter.edges)) {
+    for (const edge of this.filter.edges) {
       const stroke = this.strokeOf(edge);
       if (!bundle || bundle.size === BUNDLE || !isSameStroke(bundle, stroke)) {
         bundle = { ...stroke, path: new Path2D(), size: 0 };
@@ -365,12 +365,6 @@ class Picture {
     }
     return best;
   }
-}
-
-/* Strong edges are drawn over weak ones, conflicts over all. */
-function weakestFirst(edges) {
-  const rank = ({ verdict, voice }) => (verdict === "conflict" ? 4 : voice ? voice.strength + 2 * voice.finding : -1);
-  return [...edges].sort((one, other) => rank(one) - rank(other));
 }
 
 /* Paths of many curves take long to stroke, and so do many paths of one: a bundle lies between. */
