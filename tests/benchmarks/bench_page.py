@@ -11,8 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from jackfield_circuits import Circuit, Edge, Evidence, Place, write_page
 from tests.circuits.page.browser import Browser, chromium
+
+from jackfield_circuits import Circuit, Edge, Evidence, Place, write_page
 
 EDGES = 10_000
 FRAMES = 60
@@ -37,7 +38,8 @@ MEASURE = """(async () => {
   await frame();
   await frame();
   const zoomed = await frames((index) => picture.scaleBy(index %% 2 ? 1.05 : 1 / 1.05));
-  const moved = await frames((index) => d3.select(picture.frame).call(picture.zoom.translateBy, index %% 2 ? 9 : -9, 4));
+  const move = (index) => d3.select(picture.frame).call(picture.zoom.translateBy, index %% 2 ? 9 : -9, 4);
+  const moved = await frames(move);
   picture.fit();
   await frame();
   const [x, y] = [picture.width / 2 + 31, picture.height / 2];
@@ -74,8 +76,8 @@ def _claim(dice: random.Random) -> Evidence:
     score = dice.gauss(0, 1) ** 3
     return Evidence(
         plugin="circuit_discovery", method="edge attribution", metric="logit_difference", unit="logits", score=score,
-        low=score - 0.2, high=score + 0.2, n=64, control=0.0, control_low=-0.1, control_high=0.1, q_value=dice.random() ** 4,
-        run="5f2c",
+        low=score - 0.2, high=score + 0.2, n=64, control=0.0, control_low=-0.1, control_high=0.1, run="5f2c",
+        q_value=dice.random() ** 4,
     )  # fmt: skip
 
 

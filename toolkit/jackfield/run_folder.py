@@ -190,9 +190,8 @@ class RunFolder:
     def clear(self) -> None:
         """Delete what a run writes here, and nothing else."""
         told = (self.report_file, self.page_file, self.json_file, self.graphml_file)
-        for file in (
-            *self.path.glob("results/*.nc"), *self.pictures_folder.glob("*.png"), *told, self.study_file, self.manifest_file
-        ):  # fmt: skip
+        single = (*told, self.study_file, self.manifest_file)
+        for file in (*self.path.glob("results/*.nc"), *self.pictures_folder.glob("*.png"), *single):
             file.unlink(missing_ok=True)
         self._clear_checkpoints(*self.path.glob("results/*.partial"))
 

@@ -31,8 +31,8 @@ def render_page(
 ) -> str:
     """A page to look at a circuit, as HTML that needs no network and no other file.
 
-    Whatever comes from models, plugins and files is shown as text and never read as markup or code. The page forbids its
-    reader's browser to load anything, and to run any script but its own.
+    Whatever comes from models, plugins and files is shown as text and never read as markup or code. The page forbids
+    its reader's browser to load anything, and to run any script but its own.
 
     Parameters
     ----------

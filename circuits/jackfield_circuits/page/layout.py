@@ -32,8 +32,8 @@ class Band:
 class Layout:
     """Places for nodes, in pixels at the scale at which text is readable; y grows downward, as on a screen.
 
-    The parts of a layer stand in the order of computation, the first lowest. Head 3 of every layer stands in one column;
-    what has no head stands beside the heads: streams to the left, MLPs and what is read of them to the right.
+    The parts of a layer stand in the order of computation, the first lowest. Head 3 of every layer stands in one
+    column; what has no head stands beside the heads: streams to the left, MLPs and what is read of them to the right.
 
     Attributes
     ----------

@@ -19,8 +19,8 @@ __all__ = ["Browser", "chromium"]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-extensions", "--hide-scrollbars",
-    "--disable-dev-shm-usage", "--remote-debugging-pipe",
+    "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-extensions",
+    "--hide-scrollbars", "--disable-dev-shm-usage", "--remote-debugging-pipe",
 )  # fmt: skip
 PATIENCE = 60.0
 KEYS = {"Enter": "\r", " ": " "}
@@ -52,7 +52,7 @@ class Browser:
         script = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
         flags = [*FLAGS, f"--window-size={width},{height}", f"--user-data-dir={self._profile.name}"]
         self._process = subprocess.Popen(
-            ["bash", "-c", script, program, *flags, "about:blank"],
+            ["/bin/bash", "-c", script, program, *flags, "about:blank"],
             pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(theirs_in)

@@ -24,9 +24,9 @@ Opens = Callable[..., Any]
 
 def claim(plugin: str, score: float, **fields: Any) -> Evidence:
     told = {
-        "method": f"{plugin} of edges", "metric": "logit_difference", "unit": "logits", "n": 32, "low": score - 0.1,
-        "high": score + 0.1, "control": 0.01, "control_low": -0.02, "control_high": 0.03, "control_kind": "random edges",
-        "q_value": 0.001, "run": "5f2c" if plugin == "eap" else "77aa",
+        "method": f"{plugin} of edges", "metric": "logit_difference", "unit": "logits", "n": 32,
+        "low": score - 0.1, "high": score + 0.1, "control": 0.01, "control_low": -0.02, "control_high": 0.03,
+        "control_kind": "random edges", "q_value": 0.001, "run": "5f2c" if plugin == "eap" else "77aa",
     }  # fmt: skip
     return Evidence(plugin=plugin, score=score, **{**told, **fields})
 

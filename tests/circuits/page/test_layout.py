@@ -9,7 +9,7 @@ from jackfield_circuits.page.layout import Layout
 
 
 def place(*ids: str) -> dict[str, tuple[float, float]]:
-    return Layout.of(map(lambda node_id: Node(id=node_id), ids)).places
+    return Layout.of(Node(id=node_id) for node_id in ids).places
 
 
 def test_what_is_computed_later_lies_higher() -> None:

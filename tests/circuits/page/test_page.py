@@ -121,8 +121,16 @@ def test_pointing_shows_a_card_with_all_that_says_how_sure_it_is(opened: Opens, 
     browser = opened(links={"77aa": "report.html#exact"})
     browser.move(*position(browser, name))
     card = text(browser, "#card")
-    for part in (name, "score", "interval", "[0.2, 0.4]" if "->" in name else "[0.3, 0.5]", "95 %", "control", "random edges",
-                 "q-value", "0.001", "prompts", "32", "77aa", "task ioi", "exact"):  # fmt: skip
+    told = (
+        "interval",
+        "[0.2, 0.4]" if "->" in name else "[0.3, 0.5]",
+        "95 %",
+        "control",
+        "random edges",
+        "q-value",
+        "0.001",
+    )
+    for part in (name, "score", *told, "prompts", "32", "77aa", "task ioi", "exact"):
         assert part in card, part
     browser.move(300, 790)
     assert browser.run("by('card').hidden")
@@ -295,9 +303,8 @@ def test_every_control_has_a_name(opened: Opens) -> None:
 def test_the_table_holds_what_is_shown(opened: Opens) -> None:
     browser = opened()
     press_button(browser, "#as-table")
-    tables = browser.run(
-        "[...document.querySelectorAll('#table table')].map((table) => [...table.tBodies[0].rows].map((row) => row.cells[0].innerText))"
-    )
+    names = "[...table.tBodies[0].rows].map((row) => row.cells[0].innerText)"
+    tables = browser.run(f"[...document.querySelectorAll('#table table')].map((table) => {names})")
     assert [{cell.removesuffix(" •") for cell in table} for table in tables] == [
         shown(browser),
         {"input", "a0.h0", "m0", "a1.h1", "logits"},
@@ -368,7 +375,8 @@ def test_hostile_text_is_shown_and_inert(opened: Opens) -> None:
 def test_the_policy_stops_what_would_get_in(opened: Opens) -> None:
     browser = opened()
     browser.run(
-        "const intruder = document.createElement('script'); intruder.textContent = 'window.ran = 1'; document.body.append(intruder)"
+        "const intruder = document.createElement('script'); intruder.textContent = 'window.ran = 1';"
+        "document.body.append(intruder)"
     )
     browser.run("const image = new Image(); image.src = 'https://example.invalid/x.png'; document.body.append(image)")
     assert browser.run("fetch('https://example.invalid/').then(() => 'sent', () => 'refused')") == "refused"
