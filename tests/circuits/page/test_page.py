@@ -121,15 +121,8 @@ def test_pointing_shows_a_card_with_all_that_says_how_sure_it_is(opened: Opens, 
     browser = opened(links={"77aa": "report.html#exact"})
     browser.move(*position(browser, name))
     card = text(browser, "#card")
-    told = (
-        "interval",
-        "[0.2, 0.4]" if "->" in name else "[0.3, 0.5]",
-        "95 %",
-        "control",
-        "random edges",
-        "q-value",
-        "0.001",
-    )
+    interval = "[0.2, 0.4]" if "->" in name else "[0.3, 0.5]"
+    told = ("interval", interval, "95 %", "control", "random edges", "q-value", "0.001")
     for part in (name, "score", *told, "prompts", "32", "77aa", "task ioi", "exact"):
         assert part in card, part
     browser.move(300, 790)
