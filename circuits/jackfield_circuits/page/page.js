@@ -267,7 +267,12 @@ function endSearch() {
 
 /* A page that is opened as circuit.html#a5.h1 shows that node first. */
 function followAddress() {
-  const wanted = new URLSearchParams(`id=${location.hash.slice(1).replaceAll("+", "%2B")}`).get("id");
+  let wanted = location.hash.slice(1);
+  try {
+    wanted = decodeURIComponent(wanted);
+  } catch {
+    return;
+  }
   const node = circuit.nodes.find(({ id }) => id === wanted);
   if (node) goTo(node);
 }

@@ -219,6 +219,8 @@ def test_a_search_without_a_match_says_so_and_escape_ends_it(opened: Opens) -> N
 def test_an_address_can_name_a_node(opened: Opens) -> None:
     browser = opened(fragment="#a1.h1")
     assert text(browser, "#details h2") == "a1.h1"
+    browser = opened(Circuit([Node(id="sae:m3<in>.f5 %41")]), fragment="#sae:m3%3Cin>.f5 %2541")
+    assert text(browser, "#details h2") == "sae:m3<in>.f5 %41"
     browser = opened(fragment="#%ff<b>")
     assert text(browser, "#details h2") == "The circuit"
     assert browser.complaints == []
@@ -245,6 +247,51 @@ def test_the_arrows_go_along_a_row(opened: Opens) -> None:
     browser.run("by('frame').focus()")
     browser.press("Home", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft")
     assert browser.run("picture.focused.id") == "a0.h1"
+
+
+def test_a_slider_moves_by_keyboard(opened: Opens) -> None:
+    browser = opened()
+    browser.run("by('largest').focus()")
+    browser.press(*["ArrowRight"] * 5)
+    assert browser.run("by('largest').getAttribute('aria-valuetext')") == "0.02"
+    assert shown(browser) == {"input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "a1.h1->logits", "input->m0"}
+    browser.press(*["ArrowRight"] * 3)
+    assert shown(browser) == {"input->m0"}
+
+
+def test_a_row_of_the_details_points_at_its_edge(opened: Opens) -> None:
+    browser = opened()
+    browser.click(*position(browser, "a0.h0"))
+    browser.run("document.querySelector('#details table button').focus()")
+    assert browser.run("picture.pointed.name") == "input->a0.h0<q>"
+    assert browser.run("by('said').textContent") == "edge input->a0.h0<q>; logit_difference 1 [0.9, 1.1], a finding"
+    assert not browser.run("by('card').hidden")
+
+
+def test_the_mouse_moves_and_zooms_the_picture_and_selects_nothing_by_that(opened: Opens) -> None:
+    browser = opened()
+    before = browser.run("[picture.transform.x, picture.transform.y, picture.transform.k]")
+    browser.mouse("mouseMoved", 600, 400)
+    browser.mouse("mousePressed", 600, 400, button="left", clickCount=1)
+    browser.mouse("mouseMoved", 640, 430, button="left", buttons=1)
+    browser.mouse("mouseReleased", 640, 430, button="left", clickCount=1)
+    moved = browser.run("[picture.transform.x, picture.transform.y, picture.transform.k]")
+    assert moved == pytest.approx([before[0] + 40, before[1] + 30, before[2]])
+    browser.mouse("mouseWheel", 640, 430, deltaX=0, deltaY=-200)
+    browser.settle()
+    assert browser.run("picture.transform.k") > before[2]
+    assert text(browser, "#details h2") == "The circuit"
+
+
+def test_a_picture_that_is_slow_to_draw_is_stretched_until_the_mouse_rests(opened: Opens) -> None:
+    browser = opened()
+    browser.run("picture.cost = 1000; picture.scaleBy(1.5)")
+    assert browser.run("picture.below.style.transform").startswith("translate(")
+    assert browser.run("picture.drawn.k !== picture.transform.k")
+    browser.run("new Promise((done) => setTimeout(done, 2 * SETTLED))")
+    browser.settle()
+    assert browser.run("picture.below.style.transform") == ""
+    assert browser.run("picture.drawn.k === picture.transform.k")
 
 
 def test_the_keys_zoom(opened: Opens) -> None:
