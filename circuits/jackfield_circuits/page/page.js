@@ -8,7 +8,6 @@ const filter = new Filter(circuit);
 const picture = new Picture(by("frame"), circuit, filter);
 const Q_VALUES = [null, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 1e-4, 1e-6, 1e-9];
 const ROWS = 200, CLAIMS_ON_CARD = 3, MATCHES = 12, STRONGEST = 12;
-
 const OPEN = new Set([filter.facets.plugin, filter.facets.basis, filter.facets.kind]);
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
@@ -119,29 +118,31 @@ function select(element) {
 }
 
 function showDetails() {
-  const element = picture.selected, details = by("details");
+  const element = picture.selected, details = by("details"), inside = details.contains(document.activeElement);
   details.classList.toggle("idle", !element);
-  details.replaceChildren();
-  if (!element) {
-    details.append(...describeCircuit());
-    return;
-  }
+  details.replaceChildren(...(element ? describeSelected(element) : describeCircuit()));
+  if (inside) details.focus();
+}
+
+function describeSelected(element) {
   const close = make("button", { type: "button", class: "close", onclick: () => {
     select(null);
-    by("frame").focus();
+    focusOnView();
   } }, "Close");
-  details.append(close, headingOf(element, "h2"));
-  if (element.isNode) {
-    const layer = element.layer === null ? "" : `, layer ${element.layer}`;
-    details.append(make("p", { class: "quiet" }, `${element.kind}${layer}`));
-    details.append(...describeClaims(element, Infinity));
-    details.append(...tabulateEdges("What feeds it", element.incoming, "from"), ...tabulateEdges("What it feeds", element.outgoing, "to"));
-  } else {
+  const told = [close, headingOf(element, "h2")], claims = describeClaims(element, Infinity);
+  if (!element.isNode) {
     const end = (node) => make("button", { type: "button", class: "link", onclick: () => goTo(node) }, make("bdi", {}, node.id));
     const receiver = element.receiver ? ` as ${element.receiver}` : "";
-    details.append(make("p", {}, "from ", end(element.from), " to ", end(element.to), receiver));
-    details.append(...describeClaims(element, Infinity));
+    return [...told, make("p", {}, "from ", end(element.from), " to ", end(element.to), receiver), ...claims];
   }
+  const layer = element.layer === null ? "" : `, layer ${element.layer}`;
+  return [
+    ...told,
+    make("p", { class: "quiet" }, `${element.kind}${layer}`),
+    ...claims,
+    ...tabulateEdges("What feeds it", element.incoming, "from"),
+    ...tabulateEdges("What it feeds", element.outgoing, "to"),
+  ];
 }
 
 /* What stands in the place of the details while nothing is selected. */
@@ -230,9 +231,13 @@ function showCard(element) {
   card.style.top = `${Math.max(8, fitsRight || fitsLeft ? below : y + 24)}px`;
 }
 
+/* Where the keys go when what had them is gone: the picture, or the table in its place. */
+function focusOnView() {
+  by(by("table").hidden ? "frame" : "table").focus();
+}
+
 /* Go to a node, shown by the filter or not, and select it. */
 function goTo(node) {
-  look(false);
   select(node);
   if (node.shown) picture.reveal(node);
   else say(`${node.id} does not pass the filters`);
@@ -256,7 +261,7 @@ function showMatches() {
 function chooseMatch(node) {
   endSearch();
   goTo(node);
-  by("frame").focus();
+  focusOnView();
 }
 
 function endSearch() {
@@ -326,7 +331,7 @@ function pressAnywhere(event) {
     else if (!by("card").hidden) picture.pointAt(null);
     else if (picture.selected) {
       select(null);
-      by("frame").focus();
+      focusOnView();
     }
   }
 }

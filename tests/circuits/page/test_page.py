@@ -294,6 +294,20 @@ def test_a_picture_that_is_slow_to_draw_is_stretched_until_the_mouse_rests(opene
     assert browser.run("picture.drawn.k === picture.transform.k")
 
 
+def test_the_keys_are_not_lost_where_a_button_vanishes(opened: Opens) -> None:
+    browser = opened()
+    press_button(browser, "#as-table")
+    browser.run("document.querySelector('#table button').focus()")
+    browser.press("Enter")
+    assert browser.run("document.activeElement.matches('#table button')")
+    browser.run("document.querySelector('#details p button').focus()")
+    browser.press("Enter")
+    assert (text(browser, "#details h2"), browser.run("document.activeElement.id")) == ("input", "details")
+    assert not browser.run("by('table').hidden")
+    browser.press("Escape")
+    assert (text(browser, "#details h2"), browser.run("document.activeElement.id")) == ("The circuit", "table")
+
+
 def test_the_keys_zoom(opened: Opens) -> None:
     browser = opened()
     browser.run("by('frame').focus()")
