@@ -39,7 +39,7 @@ class Picture {
     context.font = FONT;
     for (const node of this.circuit.nodes) {
       const letters = [...node.id];
-      node.label = letters.length > 18 ? `${letters.slice(0, 17).join("")}…` : node.id;
+      node.label = letters.length > 18 ? [...letters.slice(0, 8), "…", ...letters.slice(-9)].join("") : node.id;
       node.half = Math.max(22, context.measureText(node.label).width / 2 + PADDING);
     }
   }
