@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt
-GROUPS := test check docs changelog
+GROUPS := test tutorials check docs changelog
 
 # `make test WORKERS=0` stays in one process; `make test TESTS=tests/circuits` runs one room.
 WORKERS ?= 2
@@ -54,6 +54,10 @@ test: $(DEVELOP) ## Run the tests that take seconds
 .PHONY: test-all
 test-all: $(DEVELOP) ## Run every test, also those that take minutes
 	$(PYTEST) -m "slow or not slow"
+
+.PHONY: tutorials
+tutorials: $(DEVELOP) ## Execute the tutorials and write them as notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python tutorials/execute.py
 
 .PHONY: check
 check: lint format types imports docs ## Check style, types, import contracts and documentation
