@@ -180,6 +180,7 @@ class Execution:
                 "circuit": CircuitRecord.of(circuit),
             }
         )
+        self._folder.write_page(ended, circuit)
         write_text(self._folder.report_file, render(ended, chapters))
         self._folder.write_manifest(ended)
 
