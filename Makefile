@@ -83,8 +83,8 @@ docs: $(DEVELOP) ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .PHONY: bench
-bench: $(DEVELOP) ## Run the benchmarks; results go to out/bench/
-	$(BIN)/python -m tests.benchmarks
+bench: $(DEVELOP) ## Run the benchmarks; results go to out/bench/ and docs/performance.md
+	$(BIN)/python -m tests.benchmarks --page docs/performance.md
 
 .PHONY: peers
 peers: out/peers/pyvene/.stamp out/peers/auto_circuit/.stamp ## Install the packages that `make bench` compares with, each in its own environment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = '''
+PROGRAM = """
 from __future__ import annotations
 
 from jackfield import Bench, Circuit, Estimate, Registry, Site, load_model
@@ -29,8 +29,8 @@ def main() -> Estimate:
     write_graphml(result.to_circuit(), "out.graphml")
     print(layer, strongest(result.to_circuit()))
     return result.baselines["clean"]
-'''
-MISTAKES = '''
+"""
+MISTAKES = """
 from __future__ import annotations
 
 from jackfield import Site
@@ -38,7 +38,7 @@ from jackfield_circuits import Circuit
 
 layer: str = Site.parse("a5.h1").layer
 Circuit().merge("another")
-'''
+"""
 
 
 @pytest.mark.parametrize("package", ["jackfield", "jackfield_circuits", "jackfield_plugins"])
