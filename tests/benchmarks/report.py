@@ -11,8 +11,9 @@ __all__ = ["performance_page"]
 
 _HEAD = """# Performance
 
-Made by `make bench` from what was measured last; every figure is of one machine, so read the ratios. A ratio compares with
-another package or a plain loop on the same weights and prompts, one after the other on the same machine. No test is timed.
+Made by `make bench` from what was measured last; every figure is of one machine, so read the ratios. A ratio compares
+with another package or a plain loop on the same weights and prompts, one after the other on the same machine. No test is
+timed.
 """
 
 
