@@ -11,21 +11,19 @@ from jackfield.errors import ResultError
 if TYPE_CHECKING:
     from jackfield_circuits import Circuit
 
-__all__ = ["AnalysisRecord", "CircuitRecord", "Manifest", "Setup"]
+__all__ = ["AnalysisRecord", "Asked", "CircuitRecord", "Manifest", "Setup"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Setup(_Part):
-    """What every analysis of a run worked on.
+class Asked(_Part):
+    """What was asked: a task, how predictions were graded, and the seed.
 
-    ``model`` is a ``ModelIdentity``. ``pairs`` were used, and ``drawn`` before those that
-    the model gets wrong were set aside. ``packages`` are the versions that numbers depend on.
+    ``pairs`` were used, and ``drawn`` before those that the model gets wrong were set aside.
     """
 
-    model: dict[str, str]
     task: str
     task_description: str
     positions: tuple[str, ...]
@@ -36,6 +34,15 @@ class Setup(_Part):
     pairs: int
     drawn: int
     dropped_words: tuple[str, ...]
+
+
+class Setup(Asked):
+    """What a run worked on, and what its analyses were asked that have no question of their own.
+
+    ``model`` is a ``ModelIdentity``; ``packages`` are the versions that numbers depend on.
+    """
+
+    model: dict[str, str]
     packages: dict[str, str]
 
 
@@ -50,6 +57,8 @@ class AnalysisRecord(_Part):
         Its name and version, and the plugin that offers it.
     config
         All its settings.
+    asked
+        What it was asked, where that is not what the run as a whole was.
     digest
         Of the provenance that its result has, see ``digest``.
     status
@@ -71,6 +80,7 @@ class AnalysisRecord(_Part):
     version: str
     plugin: str
     config: dict[str, Any]
+    asked: Asked | None = None
     digest: str
     status: Literal["pending", "complete", "failed"] = "pending"
     sha256: str | None = None
@@ -115,7 +125,12 @@ class Manifest(_Part):
     @property
     def title(self) -> str:
         """The study in a few words."""
-        return f"{self.setup.task} on {self.setup.model['name']}"
+        return f"{', '.join(self.tasks)} on {self.setup.model['name']}"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that analyses worked on, in the order in which they first did."""
+        return tuple(dict.fromkeys((record.asked or self.setup).task for record in self.analyses))
 
     @property
     def failures(self) -> tuple[AnalysisRecord, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jackfield.cli.terminal import output, print_table, text
 
 if TYPE_CHECKING:
-    from jackfield.manifest import AnalysisRecord, Manifest
+    from jackfield.manifest import AnalysisRecord, Asked, Manifest
     from jackfield.run_folder import RunFolder
 
 __all__ = ["as_json", "print_overview"]
@@ -36,7 +36,9 @@ def print_overview(folder: RunFolder, manifest: Manifest) -> None:
     console.print(
         text(manifest.title, "bold"), text(f"({setup.pairs} of {setup.drawn} pairs, seed {setup.seed})", "dim")
     )
-    print_table(("analysis", "status", "findings", "seconds"), map(_row, manifest.analyses))
+    several = len(manifest.tasks) > 1
+    columns = ("analysis", *(("task",) if several else ()), "status", "findings", "seconds")
+    print_table(columns, (_row(record, record.asked or setup if several else None) for record in manifest.analyses))
     for record in manifest.analyses:
         told = [*record.notes, *([record.error] if record.error else record.summary)]
         if told:
@@ -53,7 +55,8 @@ def print_overview(folder: RunFolder, manifest: Manifest) -> None:
             console.print(text(f"{name}: {path}"), soft_wrap=True)
 
 
-def _row(record: AnalysisRecord) -> tuple[object, ...]:
+def _row(record: AnalysisRecord, asked: Asked | None) -> tuple[object, ...]:
     seconds = "" if record.seconds is None else f"{record.seconds:.1f}"
     findings = f"{record.findings} of {record.claims} claims" if record.status == "complete" else ""
-    return text(record.label), text(record.status, _STYLES[record.status]), findings, seconds
+    task = (text(asked.task),) if asked else ()
+    return text(record.label), *task, text(record.status, _STYLES[record.status]), findings, seconds
