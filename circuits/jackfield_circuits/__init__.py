@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jackfield_circuits.routes import Route, strongest_routes
     from jackfield_circuits.shape import Shape
     from jackfield_circuits.support import Support, consensus
+    from jackfield_circuits.tasks import on_task, tasks_of
     from jackfield_circuits.weights import Weights
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "diff",
     "from_graphml",
     "from_json",
+    "on_task",
     "prune",
     "read_circuit",
     "read_graphml",
@@ -62,6 +64,7 @@ __all__ = [
     "speaker",
     "strongest_routes",
     "subgraph",
+    "tasks_of",
     "to_graphml",
     "to_json",
     "write_circuit",
@@ -88,6 +91,7 @@ _HOMES = {
     "routes": ("Route", "strongest_routes"),
     "shape": ("Shape",),
     "support": ("Support", "consensus"),
+    "tasks": ("on_task", "tasks_of"),
     "weights": ("Weights",),
 }
 

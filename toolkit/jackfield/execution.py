@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jackfield.agreement import settle
 from jackfield.calls import FAILURES
 from jackfield.chapter import Chapter
 from jackfield.errors import JackfieldError, PluginError, ResultError
@@ -192,6 +193,7 @@ class Execution:
         from jackfield_circuits import write_graphml, write_json
 
         circuit = self._circuit(chapters)
+        settlements = settle(circuit, self._registry.resolve_evidence)
         named = [
             (f"{label} {picture.title}", picture.png) for label, told in chapters.items() for picture in told.pictures
         ]
@@ -203,7 +205,7 @@ class Execution:
             update={
                 "status": "failed" if self._manifest.failures else "complete",
                 "finished": _now(),
-                "circuit": CircuitRecord.of(circuit),
+                "circuit": CircuitRecord.of(circuit, settlements),
             }
         )
         write_text(self._folder.report_file, render(ended, chapters))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from jackfield.agreement import Agreement, Settlement
 from jackfield.errors import ResultError
 
 if TYPE_CHECKING:
-    from jackfield_circuits import Circuit
+    from jackfield_circuits import Circuit, Evidence
 
-__all__ = ["AnalysisRecord", "Asked", "CircuitRecord", "Manifest", "Setup"]
+__all__ = ["AnalysisRecord", "Asked", "CircuitRecord", "Conflict", "Manifest", "Setup"]
 
 
 class _Part(BaseModel):
@@ -93,17 +95,43 @@ class AnalysisRecord(_Part):
     seconds: float | None = None
 
 
+class Conflict(_Part):
+    """A node or edge about which findings of one task contradict each other: what each side says, in words."""
+
+    name: str
+    task: str | None
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settlement: Settlement) -> Self:
+        torn = [each for each in settlement.resolutions if each.verdict == "conflict"]
+        positive, negative = (
+            tuple(
+                f"{claim.plugin}: {claim.method} {claim.score:+.3g}" for each in torn for claim in getattr(each, side)
+            )
+            for side in ("positive", "negative")
+        )
+        return cls(name=settlement.name, task=settlement.task, positive=positive, negative=negative)
+
+
 class CircuitRecord(_Part):
-    """The size of the circuit that a run ended with."""
+    """The size of the circuit that a run ended with, and what its analyses agree on, task by task."""
 
     nodes: int
     edges: int
     findings: int
+    agreements: tuple[Agreement, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     @classmethod
-    def of(cls, circuit: Circuit) -> Self:
+    def of(cls, circuit: Circuit, settlements: Sequence[Settlement] = ()) -> Self:
         findings = sum(element.is_finding() for element in (*circuit.nodes, *circuit.edges))
-        return cls(nodes=len(circuit.nodes), edges=len(circuit.edges), findings=findings)
+        conflicts = tuple(Conflict.of(each) for each in settlements if each.outcome == "conflicting")
+        return cls(
+            nodes=len(circuit.nodes), edges=len(circuit.edges), findings=findings,
+            agreements=Agreement.count(settlements), conflicts=conflicts,
+        )  # fmt: skip
 
 
 class Manifest(_Part):
@@ -164,3 +192,7 @@ class Manifest(_Part):
                 ) from error
             place = ".".join(map(str, problem["loc"])) or "manifest"
             raise ResultError(f"it is damaged ({place}: {problem['msg']})") from error
+
+
+def _said(claim: Evidence) -> str:
+    return f"{claim.plugin}: {claim.method} {claim.score:+.3g}"

@@ -72,7 +72,7 @@ def test_what_a_study_found_holds(circuit: Circuit, check: Checks) -> None:
 
 
 def test_a_circuit_of_several_tasks_holds(study: Asks, check: Checks, tmp_path: Path) -> None:
-    own = {"task": {"name": "names", "pairs": 6}, "metric": "accuracy", "seed": 4}
+    own = {"task": {"name": "names", "pairs": 6}, "metric": "probability", "seed": 4}
     found = check(study(analyses=["first", {"second": {}, **own}]).run(tmp_path / "several").circuit())
     assert found.passed
     assert len(found.runs) == 2
