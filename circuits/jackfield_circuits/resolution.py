@@ -46,11 +46,6 @@ class Resolution:
     task: str | None = None
 
     @property
-    def voices(self) -> int:
-        """How many plugins' methods have a finding here."""
-        return len({(claim.plugin, claim.method) for claim in (*self.positive, *self.negative)})
-
-    @property
     def speaker(self) -> Evidence | None:
         """The strongest finding, where the claims support it; ``None`` to abstain."""
         if self.verdict != "supported":
