@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from jackfield.bench import Bench
 from jackfield.errors import ConfigError
 from jackfield.interventions import Intervention
+from jackfield.metrics import AnswerKey
 from jackfield.pairs import END, PairBatch
 from jackfield.sites import Kind, Site
 from jackfield.statistics import Estimate, false_discovery_rate, paired_p_values
@@ -132,7 +134,8 @@ def repair(bench: Bench, attention: Attention, query: str = END, draws: int = 10
         The task to repair.
     attention
         For each head how much it is to attend to which named positions, at most 1 in all; what is left is shared out as
-        the head shares it out itself. ``attention_to`` measures it on another task, whose positions may have other names.
+        the head shares it out itself. ``attention_to`` measures it on another task, whose positions may
+        have other names.
     query
         The named position that the heads attend from.
     draws
@@ -162,10 +165,13 @@ def repair(bench: Bench, attention: Attention, query: str = END, draws: int = 10
     p_values = np.array([float(paired_p_values(after[1], other[1])) for other in (before, random_heads, elsewhere)])
     first, second, third = map(float, false_discovery_rate(p_values))
     return Repair(
-        heads, *(subject.outcome(found, name) for name, found in
-                 {"before": before, "after": after, "heads": random_heads, "elsewhere": elsewhere}.items()),
+        heads,
+        subject.outcome(before, "before"),
+        subject.outcome(after, "after"),
+        subject.outcome(random_heads, "random heads"),
+        subject.outcome(elsewhere, "elsewhere"),
         (first, second, third),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,13 +193,13 @@ class _Subject:
         found = model.run_with_interventions(batch, edits) if edits else model.run(batch)
         logits = model.answer_logits(found, batch)
         best = [logits.masked_fill(~mask, -float("inf")).amax(-1) for mask in (self.pairs.answers, self.pairs.foils)]
-        key = Bench(model, self.pairs, self.bench.metric, self.bench.task).key(self._untouched)
-        return np.stack([(best[0] > best[1]).double().cpu().numpy(), self.bench.graded(logits, key)])
+        right = (best[0] > best[1]).double().cpu().numpy()
+        return np.stack([right, self.bench.graded(logits, self._key)])
 
-    @property
-    def _untouched(self) -> Float[Tensor, "batch d_vocab"]:
+    @cached_property
+    def _key(self) -> AnswerKey:
         model, batch = self.bench.model, self.pairs.clean
-        return model.answer_logits(model.run(batch), batch)
+        return AnswerKey(self.pairs.answers, self.pairs.foils, model.answer_logits(model.run(batch), batch))
 
     def _target(self, shares: Mapping[str, float], places: Mapping[str, Tensor]) -> Float[Tensor, "batch key"]:
         target = torch.zeros(self.pairs.clean.tokens.shape, device=self.bench.model.device)
@@ -220,11 +226,10 @@ class _Subject:
 
     def outcome(self, found: Floats, name: str) -> Outcome:
         right, metric = found
-        exact = np.isin(right, (0, 1)).all()
+        exact = bool(np.isin(right, (0, 1)).all())
+        mean = Estimate.of_mean(right, "share", self.bench.rng(f"repair/right/{name}"))
         return Outcome(
-            Estimate.of_successes(right, "share")
-            if exact
-            else Estimate.of_mean(right, "share", self.bench.rng(f"repair/right/{name}")),
+            Estimate.of_successes(right, "share") if exact else mean,
             Estimate.of_mean(metric, self.bench.metric.unit, self.bench.rng(f"repair/metric/{name}")),
         )
 

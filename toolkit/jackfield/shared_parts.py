@@ -15,9 +15,10 @@ from jackfield.statistics import false_discovery_rate
 
 __all__ = ["SharedParts", "shared_parts"]
 
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_OVERLAPS = 1000
+_SHUFFLES = 1000
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,18 @@ def shared_parts(
     rng
         Source of randomness.
     """
+    moved = {
+        name: np.stack([shuffled_heads(grid, mask, rng) for _ in range(_SHUFFLES)])
+        for name, (_, mask) in list(circuits.items())[1:]
+    }
     found = []
     for first, second in combinations(circuits, 2):
         (one_task, left), (other_task, right) = circuits[first], circuits[second]
-        moved = [shuffled_heads(grid, right, rng) for _ in range(_OVERLAPS)]
-        for noun, of in (("edges", lambda mask: mask), ("heads", lambda mask: _heads(grid, mask))):
-            ours, theirs = of(left), of(right)
-            jaccard = _jaccard(ours, theirs)
-            by_chance = np.array([_jaccard(ours, of(other)) for other in moved])
-            p_value = float((1 + (by_chance >= jaccard).sum()) / (1 + len(by_chance)))
+        edges = (left, right, moved[second])
+        for noun, masks in (("edges", edges), ("heads", tuple(_senders(grid, each) for each in edges))):
+            ours, theirs, others = masks
+            jaccard, by_chance = float(_jaccard(ours, theirs)), _jaccard(ours, others)
+            p_value = float((1 + (by_chance >= jaccard).sum()) / (1 + _SHUFFLES))
             parts = SharedParts(
                 first, second, one_task == other_task, noun, int((ours & theirs).sum()), int(ours.sum()),
                 int(theirs.sum()), jaccard, Control.of(by_chance), p_value, p_value, _hypergeometric(ours, theirs),
@@ -91,16 +95,17 @@ def shared_parts(
     return tuple(replace(each, q_value=float(q)) for each, q in zip(found, q_values, strict=True))
 
 
-def _heads(grid: EdgeGrid, mask: Mask) -> Mask:
-    """Which heads send along an edge of a circuit."""
-    sends = grid.matrix(mask).any(1).numpy()
-    found: Mask = sends[[row for row, site in enumerate(grid.senders) if site.head is not None]]
-    return found
+def _senders(grid: EdgeGrid, masks: Mask) -> Mask:
+    """Which heads send along an edge of each circuit, ``[..., head]`` of masks ``[..., edge]``."""
+    rows, _ = grid.cells
+    heads = [row for row, site in enumerate(grid.senders) if site.head is not None]
+    return np.stack([masks[..., rows == row].any(-1) for row in heads], -1)
 
 
-def _jaccard(first: Mask, second: Mask) -> float:
-    either = int((first | second).sum())
-    return float((first & second).sum() / either) if either else 1.0
+def _jaccard(first: Mask, second: Mask) -> Floats:
+    """Of one mask and one or several others, over the last axis; 1 where both are empty."""
+    both, either = (first & second).sum(-1), (first | second).sum(-1)
+    return np.where(either > 0, both / np.maximum(either, 1), 1.0)
 
 
 def _hypergeometric(first: Mask, second: Mask) -> float:

@@ -41,7 +41,8 @@ class Candidate:
     task
         The task that it was found on.
     edges
-        Names of its edges.
+        Names of its edges, as a circuit has them. Heads that share keys and values read them through one input, so an
+        edge into the keys or values of one of them is one into those of all.
     """
 
     name: str
@@ -122,7 +123,7 @@ class Transfer:
 
 
 def transfer(
-    candidates: Sequence[Candidate], benches: Sequence[Bench], *, shuffles: int = 40, scatters: int = 10
+    candidates: Sequence[Candidate], benches: Sequence[Bench], *, shuffles: int = 60, scatters: int = 10
 ) -> Transfer:
     """Run every circuit on every task.
 
@@ -136,7 +137,8 @@ def transfer(
     benches
         The tasks, all of one model; the first one's seed fixes all random circuits.
     shuffles, scatters
-        How many random circuits of each kind every circuit is compared with.
+        How many random circuits of each kind every circuit is compared with. A p-value is at least one over one more
+        than the shuffles, and is then corrected: 60 are enough for circuits of three tasks, each run on all three.
 
     Raises
     ------
