@@ -224,9 +224,9 @@ def _require_distinct(noun: str, names: Collection[str]) -> None:
 
 def _sentence(each: Rerun) -> str:
     found, control = each.faithfulness, each.shuffled
-    verdict = "more than its wiring between other heads" if each.is_finding else "no more than chance explains"
+    verdict = "more than chance explains" if each.is_finding else "no more than chance explains"
     return (
         f"{each.circuit} ({each.edges} edges, found on {each.found_on}) keeps {found.value:.0%} [{found.low:.0%}, "
-        f"{found.high:.0%}] of {each.task}: {verdict}, which keeps {control.mean:.0%} "
+        f"{found.high:.0%}] of {each.task}, {verdict}: its wiring between other heads keeps {control.mean:.0%} "
         f"[{control.low:.0%}, {control.high:.0%}] (q = {each.q_value:.2g})."
     )
