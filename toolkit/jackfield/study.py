@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,4 +117,5 @@ class Study:
 
     def _bench(self, model: HookedModel, question: Question) -> Bench:
         task, metric = self.registry.task(question.task.name), self.registry.metric(question.metric)
-        return Bench.prepare(model, task, metric, question.task.pairs, question.seed)
+        bench = Bench.prepare(model, task, metric, question.task.pairs, question.seed)
+        return replace(bench, causal_models=self.registry.causal_models())
