@@ -247,7 +247,7 @@ def test_analyses_of_several_tasks_make_one_circuit_that_says_which_is_which(
     ]
     assert set(run.circuit().runs) == {provenance.digest for provenance in stated.values()}
     report = run.report_file.read_text(encoding="utf-8")
-    assert report.count("something of its own") == 2
+    assert report.count("Asked something of its own") == 2
     study(analyses=["first", {"second": {}, **own}, {"first": {}, "seed": 4}]).run(tmp_path)
     assert (ledger.calls["first"], ledger.calls["second"]) == (2, 1)
 
