@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jackfield_circuits.routes import Route, strongest_routes
     from jackfield_circuits.shape import Shape
     from jackfield_circuits.support import Support, consensus
+    from jackfield_circuits.tasks import on_task, tasks_of
     from jackfield_circuits.weights import Weights
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "diff",
     "from_graphml",
     "from_json",
+    "on_task",
     "prune",
     "read_circuit",
     "read_graphml",
@@ -64,6 +66,7 @@ __all__ = [
     "speaker",
     "strongest_routes",
     "subgraph",
+    "tasks_of",
     "to_graphml",
     "to_json",
     "write_circuit",
@@ -92,6 +95,7 @@ _HOMES = {
     "routes": ("Route", "strongest_routes"),
     "shape": ("Shape",),
     "support": ("Support", "consensus"),
+    "tasks": ("on_task", "tasks_of"),
     "weights": ("Weights",),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar, final
 
@@ -196,8 +197,8 @@ class Circuit:
         """
         return {
             str(element): tuple(
-                resolution
-                for claims in self._claims_by_study(element).values()
+                replace(resolution, task=self.task_of(claims[0]))
+                for claims in self.claims(element)
                 for resolution in resolve(claims, alpha)
             )
             for element in (*self.nodes, *self.edges)
@@ -217,11 +218,25 @@ class Circuit:
         """For each run which model it looked at on which task, spelled out."""
         return {digest: spell([run.get("model"), run.get("task")]) for digest, run in self._runs.items()}
 
-    def _claims_by_study(self, element: Element) -> dict[str, list[Evidence]]:
+    def claims(self, element: Element) -> tuple[tuple[Evidence, ...], ...]:
+        """The claims about a node or edge, those about different models or tasks apart.
+
+        Only claims of one group can agree or contradict each other.
+
+        Parameters
+        ----------
+        element
+            A node or an edge of this circuit.
+        """
         found: dict[str, list[Evidence]] = {}
         for claim in element.evidence:
             found.setdefault(self._studies[claim.run], []).append(claim)
-        return found
+        return tuple(map(tuple, found.values()))
+
+    def task_of(self, claim: Evidence) -> str | None:
+        """The task that a claim of this circuit is about, where its run's provenance has it."""
+        task = self._runs[claim.run].get("task")
+        return None if task is None else str(task)
 
     def merge(self, *others: Circuit) -> Circuit:
         """All that this circuit and the others hold.

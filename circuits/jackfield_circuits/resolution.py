@@ -32,6 +32,8 @@ class Resolution:
         The findings of either sign.
     others
         All other claims: not significant, not tested, or not beyond their control.
+    task
+        The task that the claims are about, where a circuit knows it; ``None`` otherwise.
     """
 
     metric: str
@@ -41,6 +43,7 @@ class Resolution:
     positive: tuple[Evidence, ...]
     negative: tuple[Evidence, ...]
     others: tuple[Evidence, ...]
+    task: str | None = None
 
     @property
     def speaker(self) -> Evidence | None:

@@ -101,14 +101,35 @@ def test_paths_go_from_the_input_to_the_logits(circuit: Asks) -> None:
 def test_resolve_shows_conflicts_and_abstains(circuit: Asks) -> None:
     write_circuit(read_circuit("first.graphml") | read_circuit("second.json"), "merged.json")
     found = document(circuit("resolve", "merged.json", "--conflicts", "--json"))
-    assert list(found) == ["m0->logits"]
-    (conflict,) = found["m0->logits"]["resolutions"]
+    (settled,) = found
+    assert (settled["name"], settled["task"], settled["outcome"]) == ("m0->logits", "ioi", "conflicting")
+    (conflict,) = settled["resolutions"]
     assert [claim["score"] for side in ("positive", "negative") for claim in conflict[side]] == [1.0, -1.0]
-    assert found["m0->logits"]["speaker"] is None
+    assert settled["speaker"] is None
     shown = circuit("resolve", "merged.json").stdout
     assert "3 supported, 1 conflict" in shown
     assert "(abstains)" in shown
     assert "1 with findings that contradict" in circuit("stats", "merged.json").stdout
+
+
+def test_claims_about_several_tasks_are_not_mixed(circuit: Asks) -> None:
+    edges = [scored("m0->logits", 1.0), scored("input->m0", 1.0)]
+    moved = [
+        edge.model_copy(update={"evidence": (edge.evidence[0].model_copy(update={"run": "77aa"}),)}) for edge in edges
+    ]
+    write_circuit(Circuit(edges=moved, runs={"77aa": {"task": "induction"}}), "other.json")
+    circuit("merge", "first.graphml", "other.json", "--out", "both.json")
+    assert document(circuit("resolve", "both.json", "--conflicts", "--json")) == []
+    for question in (("consensus", "both.json"), ("paths", "both.json", "--metric", "d")):
+        refused = circuit(*question)
+        assert refused.exit_code == 2
+        assert "must not be mixed; name one of induction, ioi" in " ".join(refused.stderr.split())
+    assert document(circuit("consensus", "both.json", "--task", "induction", "--json")) == []
+    assert [path["scores"] for path in document(circuit("paths", "both.json", "--task", "ioi", "--json"))] == [
+        [2.0, -1.0]
+    ]
+    circuit("merge", "both.json", "--task", "ioi", "--out", "again.json")
+    assert read_circuit("again.json") == read_circuit("first.graphml")
 
 
 def test_an_infinite_score_is_text_in_json(circuit: Asks) -> None:

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jackfield.agreement import settle
 from jackfield.calls import FAILURES
 from jackfield.chapter import Chapter
 from jackfield.errors import JackfieldError, PluginError, ResultError
 from jackfield.files import write_text
-from jackfield.manifest import AnalysisRecord, CircuitRecord, Manifest, Setup
+from jackfield.manifest import AnalysisRecord, Asked, CircuitRecord, Manifest, Setup
 from jackfield.plugin_record import describe, format_traceback
 from jackfield.progress import Progress, track
 from jackfield.provenance import versions
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from jackfield.registry import Registry
     from jackfield.results import AnalysisResult
     from jackfield.run_folder import RunFolder
-    from jackfield.study_config import StudyConfig
-    from jackfield.tasks import Task
+    from jackfield.study_config import Question, StudyConfig
     from jackfield_circuits import Circuit
 
 __all__ = ["Execution", "Step"]
@@ -36,22 +36,25 @@ __all__ = ["Execution", "Step"]
 
 @dataclass(frozen=True)
 class Step:
-    """One analysis of a study, with settings that were accepted."""
+    """One analysis of a study, with settings that were accepted, and what it is asked about."""
 
     label: str
     plugin: str
     analysis: Analysis[Any]
     config: AnalysisConfig
+    question: Question
 
-    def is_a(self, name: str) -> bool:
-        return self.analysis.name == name
+    def repeats(self, other: Step) -> bool:
+        """Whether both do the same."""
+        ours, theirs = ((each.plugin, each.analysis.name, each.config, each.question) for each in (self, other))
+        return ours == theirs
 
-    def record(self, bench: Bench) -> AnalysisRecord:
+    def record(self, bench: Bench, asked: Asked | None) -> AnalysisRecord:
         settings = self.config.model_dump(mode="json")
         digest = bench.provenance(self.analysis.name, self.analysis.version, settings).digest
         return AnalysisRecord(
             label=self.label, analysis=self.analysis.name, version=self.analysis.version, plugin=self.plugin,
-            config=settings, digest=digest,
+            config=settings, asked=asked, digest=digest,
         )  # fmt: skip
 
 
@@ -74,21 +77,35 @@ class _Relay:
 
 
 class Execution:
-    """One run of a study: the state that its steps share."""
+    """One run of a study: the state that its steps share.
+
+    Parameters
+    ----------
+    config, registry, folder, progress
+        What is asked, who answers, where that is written, and who hears how far it came.
+    benches
+        What each question of the study is answered on, that of the study as a whole included.
+    """
 
     def __init__(
-        self, config: StudyConfig, registry: Registry, folder: RunFolder, bench: Bench, progress: Progress
+        self,
+        config: StudyConfig,
+        registry: Registry,
+        folder: RunFolder,
+        benches: Mapping[Question, Bench],
+        progress: Progress,
     ) -> None:
-        self._config, self._registry, self._folder, self._bench = config, registry, folder, bench
+        self._config, self._registry, self._folder, self._benches = config, registry, folder, benches
         self._relay = _Relay(progress)
         self._results: dict[str, AnalysisResult] = {}
 
-    def carry_out(self, steps: list[Step], task: Task, earlier: Manifest | None) -> RunFolder:
+    def carry_out(self, steps: list[Step], earlier: Manifest | None) -> RunFolder:
         known = {record.label: record for record in earlier.analyses} if earlier else {}
+        whole = self._config.question()
         self._manifest = Manifest(
             started=_now(),
             study=self._config.model_dump(mode="json"),
-            setup=_setup(self._bench, task),
+            setup=_setup(self._asked(whole), self._benches[whole]),
             analyses=tuple(self._kept_or_pending(step, known.get(step.label)) for step in steps),
         )
         self._folder.write_manifest(self._manifest)
@@ -99,9 +116,19 @@ class Execution:
         self._tell(self._chapters())
         return self._folder
 
+    def _asked(self, question: Question) -> Asked:
+        task, bench = self._registry.task(question.task.name), self._benches[question]
+        return Asked(
+            task=task.name, task_description=task.description, positions=task.positions, metric=bench.metric.name,
+            metric_description=bench.metric.description, unit=bench.metric.unit, seed=bench.seed,
+            pairs=len(bench.pairs), drawn=bench.pairs.drawn,
+            dropped_words=tuple(map(visible, bench.pairs.dropped_words)),
+        )  # fmt: skip
+
     def _kept_or_pending(self, step: Step, earlier: AnalysisRecord | None) -> AnalysisRecord:
         """The earlier record if its result still stands, otherwise a new one that says why it does not."""
-        pending = step.record(self._bench)
+        asked = None if step.question == self._config.question() else self._asked(step.question)
+        pending = step.record(self._benches[step.question], asked)
         if earlier is None or earlier.status != "complete":
             return pending
         if earlier.digest != pending.digest:
@@ -115,7 +142,7 @@ class Execution:
 
     def _compute(self, step: Step, record: AnalysisRecord) -> None:
         bench = replace(
-            self._bench,
+            self._benches[step.question],
             progress=self._relay.under(step.label),
             checkpoint=self._folder.checkpoint(step.label, record.digest),
         )
@@ -166,6 +193,7 @@ class Execution:
         from jackfield_circuits import write_graphml, write_json
 
         circuit = self._circuit(chapters)
+        settlements = settle(circuit, self._registry.resolve_evidence)
         named = [
             (f"{label} {picture.title}", picture.png) for label, told in chapters.items() for picture in told.pictures
         ]
@@ -177,7 +205,7 @@ class Execution:
             update={
                 "status": "failed" if self._manifest.failures else "complete",
                 "finished": _now(),
-                "circuit": CircuitRecord.of(circuit),
+                "circuit": CircuitRecord.of(circuit, settlements),
             }
         )
         self._folder.write_page(ended, circuit)
@@ -193,13 +221,8 @@ class Execution:
         return self._registry.finalize_circuit(Circuit().merge(*fragments))
 
 
-def _setup(bench: Bench, task: Task) -> Setup:
-    return Setup(
-        model=asdict(bench.model.identity), task=task.name, task_description=task.description, positions=task.positions,
-        metric=bench.metric.name, metric_description=bench.metric.description, unit=bench.metric.unit, seed=bench.seed,
-        pairs=len(bench.pairs), drawn=bench.pairs.drawn,
-        dropped_words=tuple(map(visible, bench.pairs.dropped_words)), packages=versions(),
-    )  # fmt: skip
+def _setup(asked: Asked, bench: Bench) -> Setup:
+    return Setup(**asked.model_dump(), model=asdict(bench.model.identity), packages=versions())
 
 
 def _require_honest(step: Step, record: AnalysisRecord, result: object) -> None:

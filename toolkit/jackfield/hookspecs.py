@@ -308,15 +308,15 @@ class CircuitHooks(Protocol):
     def resolve_evidence(self, evidence: Sequence[Evidence]) -> Evidence | None:
         """Choose, from all claims about one node or edge, the one that speaks for it.
 
-        The first plugin that chooses wins. Where none does, jackfield takes the strongest finding, provided that all
-        findings of a metric and position have one sign and their q-values stand together; otherwise none speaks. No
-        claim is ever dropped from the circuit. An exception raised here ends in a ``PluginError`` that names this
-        plugin.
+        A study asks when it ends, for each task apart: claims about different tasks are never put together. The first
+        plugin that chooses wins. Where none does, jackfield takes the strongest finding, provided that all findings of
+        a metric and position have one sign and their q-values stand together; otherwise none speaks. No claim is ever
+        dropped from the circuit. An exception raised here ends in a ``PluginError`` that names this plugin.
 
         Parameters
         ----------
         evidence
-            The claims, in their canonical order; at least one.
+            The claims, of one model and task, in their canonical order; at least one.
 
         Returns
         -------

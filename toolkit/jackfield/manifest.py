@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from jackfield.agreement import Agreement, Settlement
 from jackfield.errors import ResultError
 
 if TYPE_CHECKING:
-    from jackfield_circuits import Circuit
+    from jackfield_circuits import Circuit, Evidence
 
-__all__ = ["AnalysisRecord", "CircuitRecord", "Manifest", "Setup"]
+__all__ = ["AnalysisRecord", "Asked", "CircuitRecord", "Conflict", "Manifest", "Setup"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Setup(_Part):
-    """What every analysis of a run worked on.
+class Asked(_Part):
+    """What was asked: a task, how predictions were graded, and the seed.
 
-    ``model`` is a ``ModelIdentity``. ``pairs`` were used, and ``drawn`` before those that
-    the model gets wrong were set aside. ``packages`` are the versions that numbers depend on.
+    ``pairs`` were used, and ``drawn`` before those that the model gets wrong were set aside.
     """
 
-    model: dict[str, str]
     task: str
     task_description: str
     positions: tuple[str, ...]
@@ -36,6 +36,15 @@ class Setup(_Part):
     pairs: int
     drawn: int
     dropped_words: tuple[str, ...]
+
+
+class Setup(Asked):
+    """What a run worked on, and what its analyses were asked that have no question of their own.
+
+    ``model`` is a ``ModelIdentity``; ``packages`` are the versions that numbers depend on.
+    """
+
+    model: dict[str, str]
     packages: dict[str, str]
 
 
@@ -50,6 +59,8 @@ class AnalysisRecord(_Part):
         Its name and version, and the plugin that offers it.
     config
         All its settings.
+    asked
+        What it was asked, where that is not what the run as a whole was.
     digest
         Of the provenance that its result has, see ``digest``.
     status
@@ -71,6 +82,7 @@ class AnalysisRecord(_Part):
     version: str
     plugin: str
     config: dict[str, Any]
+    asked: Asked | None = None
     digest: str
     status: Literal["pending", "complete", "failed"] = "pending"
     sha256: str | None = None
@@ -83,17 +95,43 @@ class AnalysisRecord(_Part):
     seconds: float | None = None
 
 
+class Conflict(_Part):
+    """A node or edge about which findings of one task contradict each other: what each side says, in words."""
+
+    name: str
+    task: str | None
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settlement: Settlement) -> Self:
+        torn = [each for each in settlement.resolutions if each.verdict == "conflict"]
+        positive, negative = (
+            tuple(
+                f"{claim.plugin}: {claim.method} {claim.score:+.3g}" for each in torn for claim in getattr(each, side)
+            )
+            for side in ("positive", "negative")
+        )
+        return cls(name=settlement.name, task=settlement.task, positive=positive, negative=negative)
+
+
 class CircuitRecord(_Part):
-    """The size of the circuit that a run ended with."""
+    """The size of the circuit that a run ended with, and what its analyses agree on, task by task."""
 
     nodes: int
     edges: int
     findings: int
+    agreements: tuple[Agreement, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     @classmethod
-    def of(cls, circuit: Circuit) -> Self:
+    def of(cls, circuit: Circuit, settlements: Sequence[Settlement] = ()) -> Self:
         findings = sum(element.is_finding() for element in (*circuit.nodes, *circuit.edges))
-        return cls(nodes=len(circuit.nodes), edges=len(circuit.edges), findings=findings)
+        conflicts = tuple(Conflict.of(each) for each in settlements if each.outcome == "conflicting")
+        return cls(
+            nodes=len(circuit.nodes), edges=len(circuit.edges), findings=findings,
+            agreements=Agreement.count(settlements), conflicts=conflicts,
+        )  # fmt: skip
 
 
 class Manifest(_Part):
@@ -115,7 +153,12 @@ class Manifest(_Part):
     @property
     def title(self) -> str:
         """The study in a few words."""
-        return f"{self.setup.task} on {self.setup.model['name']}"
+        return f"{', '.join(self.tasks)} on {self.setup.model['name']}"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that analyses worked on, in the order in which they first did."""
+        return tuple(dict.fromkeys((record.asked or self.setup).task for record in self.analyses))
 
     @property
     def failures(self) -> tuple[AnalysisRecord, ...]:
@@ -149,3 +192,7 @@ class Manifest(_Part):
                 ) from error
             place = ".".join(map(str, problem["loc"])) or "manifest"
             raise ResultError(f"it is damaged ({place}: {problem['msg']})") from error
+
+
+def _said(claim: Evidence) -> str:
+    return f"{claim.plugin}: {claim.method} {claim.score:+.3g}"

@@ -40,13 +40,14 @@ def render(manifest: Manifest, chapters: Mapping[str, Chapter]) -> str:
     )
     environment.filters |= {"visible": visible, "estimate": _estimate, "base64": _base64, "json": _json}
     return environment.get_template("report.html").render(
-        manifest=manifest, setup=manifest.setup, chapters=chapters, baselines=_shared_baselines(chapters)
+        manifest=manifest, setup=manifest.setup, chapters=chapters, baselines=_shared_baselines(manifest, chapters)
     )
 
 
-def _shared_baselines(chapters: Mapping[str, Chapter]) -> dict[str, Estimate]:
-    """The baselines that all results agree on, which are told once."""
-    told = [chapter.baselines for chapter in chapters.values()]
+def _shared_baselines(manifest: Manifest, chapters: Mapping[str, Chapter]) -> dict[str, Estimate]:
+    """The baselines that all results agree on, which are told once: of those that were asked what the run was."""
+    alike = [record.label for record in manifest.analyses if record.asked is None]
+    told = [chapters[label].baselines for label in alike if label in chapters]
     return {
         name: estimate
         for name, estimate in (told[0].items() if told else ())

@@ -17,9 +17,10 @@ from jackfield.registry import Registry
 from jackfield.run_folder import RunFolder, file_stems
 
 if TYPE_CHECKING:
-    from jackfield.metrics import Metric
-    from jackfield.study_config import StudyConfig
-    from jackfield.tasks import Task
+    from collections.abc import Iterable
+
+    from jackfield.hooked_model import HookedModel
+    from jackfield.study_config import Question, StudyConfig
 
 __all__ = ["Study"]
 
@@ -71,15 +72,18 @@ class Study:
             If a plugin breaks the protocol outside the run of its own analysis.
         """
         steps = self._steps()
-        task, metric = self.registry.task(self.config.task.name), self.registry.metric(self.config.metric)
+        questions = tuple(dict.fromkeys((self.config.question(), *(step.question for step in steps))))
+        for question in questions:
+            self.registry.task(question.task.name)
+            self.registry.metric(question.metric)
         run = RunFolder(folder)
         if fresh:
             run.require_ownable()
         earlier = None if fresh else run.earlier_run(self.config)
-        bench = self._bench(task, metric, progress)
+        benches = self._benches(questions, progress)
         if fresh:
             run.clear()
-        return Execution(self.config, self.registry, run, bench, progress).carry_out(steps, task, earlier)
+        return Execution(self.config, self.registry, run, benches, progress).carry_out(steps, earlier)
 
     def _steps(self) -> list[Step]:
         """The analyses with their settings, every one of them checked."""
@@ -96,16 +100,22 @@ class Study:
             except FAILURES as failure:
                 raise PluginError(f"plugin {plugin!r} cannot set up {choice.name!r}: {describe(failure)}") from failure
             else:
-                if any(step.plugin == plugin and step.config == config for step in steps if step.is_a(choice.name)):
+                step = Step(label, plugin, analysis, config, self.config.question(choice))
+                if any(step.repeats(other) for other in steps):
                     problems.append(f"analysis {choice.name!r}: listed twice with the same settings")
-                steps.append(Step(label, plugin, analysis, config))
+                steps.append(step)
         if problems:
             raise ConfigError("\n".join(problems))
         return steps
 
-    def _bench(self, task: Task, metric: Metric, progress: Progress) -> Bench:
+    def _benches(self, questions: Iterable[Question], progress: Progress) -> dict[Question, Bench]:
+        """The model, loaded once, with the pairs of each question."""
         asked = self.config.model
         request = LoadRequest(asked.name, asked.dtype, asked.device, asked.network)
         [model] = (self.registry.load_model(request) for request in track([request], f"load {asked.name}", progress))
-        bench = Bench.prepare(model, task, metric, self.config.task.pairs, self.config.seed)
+        return {question: self._bench(model, question) for question in questions}
+
+    def _bench(self, model: HookedModel, question: Question) -> Bench:
+        task, metric = self.registry.task(question.task.name), self.registry.metric(question.metric)
+        bench = Bench.prepare(model, task, metric, question.task.pairs, question.seed)
         return replace(bench, causal_models=self.registry.causal_models())

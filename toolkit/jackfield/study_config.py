@@ -22,9 +22,12 @@ from jackfield.errors import ConfigError
 from jackfield.loading import DType
 from jackfield.study_file import read_fields
 
-__all__ = ["AnalysisChoice", "ModelChoice", "StudyConfig", "TaskChoice"]
+__all__ = ["AnalysisChoice", "ModelChoice", "Question", "StudyConfig", "TaskChoice"]
 
 Name = Annotated[str, Field(min_length=1)]
+
+_OWN = ("task", "metric", "seed")
+"""What an analysis may have of its own, and otherwise shares with the study."""
 
 
 def _by_name(value: object) -> object:
@@ -35,10 +38,15 @@ def _by_name_with_settings(value: object) -> object:
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, Mapping):
-        if len(value) == 1:
-            [(name, config)] = value.items()
-            return {"name": name, "config": {} if config is None else config}
-        raise ValueError("an analysis is given as its name, or as one name with its settings")
+        names = [field for field in value if field not in _OWN]
+        if len(names) == 1:
+            [name] = names
+            own = {field: value[field] for field in _OWN if value.get(field) is not None}
+            return {"name": name, "config": {} if value[name] is None else value[name], **own}
+        raise ValueError(
+            "an analysis is given as its name, or as one name with its settings, beside which may stand a task, metric "
+            f"and seed of its own; found {', '.join(map(repr, names)) or 'no name'}"
+        )
     return value
 
 
@@ -62,18 +70,37 @@ class TaskChoice(_Choice):
     pairs: int = Field(64, ge=2, strict=True)
 
 
+class Question(_Choice):
+    """What an analysis is asked about: a task, how predictions are graded, and the seed of all randomness."""
+
+    task: TaskChoice
+    metric: Name
+    seed: int
+
+
 class AnalysisChoice(_Choice):
     """An analysis by name, and those of its settings that are not left at their defaults.
 
-    In a file it is the name alone, or the name with its settings: ``{activation_patching: {strongest: 4}}``.
+    In a file it is the name alone, or the name with its settings: ``{activation_patching: {strongest: 4}}``. Beside the
+    name may stand what it is asked about, where that is not the study's: ``{back_patching: {}, task: two_hop}``.
     """
 
     name: Name
     config: dict[str, JsonValue] = Field(default_factory=dict)
+    task: Annotated[TaskChoice | None, BeforeValidator(_by_name)] = None
+    metric: Name | None = None
+    seed: int | None = Field(default=None, ge=0, strict=True)
 
     @model_serializer
-    def _as_in_a_file(self) -> str | dict[str, dict[str, JsonValue]]:
-        return {self.name: self.config} if self.config else self.name
+    def _as_in_a_file(self) -> str | dict[str, Any]:
+        whole = self.fields
+        return self.name if whole == {self.name: {}} else whole
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The choice as a file may hold it: settings under its name, and what is its own beside them."""
+        own = {"task": self.task and self.task.model_dump(), "metric": self.metric, "seed": self.seed}
+        return {self.name: dict(self.config)} | {field: value for field, value in own.items() if value is not None}
 
 
 class StudyConfig(_Choice):
@@ -91,13 +118,17 @@ class StudyConfig(_Choice):
     seed
         Seed of all randomness.
     analyses
-        Names of the analyses, in the order in which they run, each alone or with its settings.
+        Names of the analyses, in the order in which they run, each alone or with its settings. Beside them an analysis
+        may have a ``task``, ``metric`` and ``seed`` of its own in place of the study's.
 
     Examples
     --------
     >>> study = StudyConfig.parse({"task": "ioi", "analyses": [{"activation_patching": {"strongest": 4}}]})
     >>> study.task.pairs, study.analyses[0].config
     (64, {'strongest': 4})
+    >>> several = StudyConfig.parse({"task": "ioi", "analyses": [{"back_patching": {}, "task": "two_hop"}]})
+    >>> several.question(several.analyses[0]).task.name
+    'two_hop'
     """
 
     model: Annotated[ModelChoice, BeforeValidator(_by_name)] = ModelChoice()
@@ -137,6 +168,18 @@ class StudyConfig(_Choice):
         """The study as the text of a file that ``from_yaml`` reads."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
+    def question(self, choice: AnalysisChoice | None = None) -> Question:
+        """What an analysis is asked about: its own task, metric and seed where it has them, the study's otherwise.
+
+        Parameters
+        ----------
+        choice
+            One of ``analyses``; the study as a whole if omitted.
+        """
+        own = {field: getattr(choice, field, None) for field in _OWN}
+        found = {field: getattr(self, field) if value is None else value for field, value in own.items()}
+        return Question(**found)
+
     def differences(self, other: StudyConfig) -> list[str]:
         """The fields in which both ask for something else; leave to use the network changes no number, so no field.
 
@@ -167,11 +210,10 @@ class StudyConfig(_Choice):
         >>> study.analyses[0].config
         {'layers': [0, 1]}
         """
-        configs = [dict(choice.config) for choice in self.analyses]
+        choices = [choice.fields for choice in self.analyses]
         for assignment in assignments:
             index, field, value = self._assignment(assignment)
-            configs[index][field] = value
-        choices = [{choice.name: config} for choice, config in zip(self.analyses, configs, strict=True)]
+            choices[index][self.analyses[index].name][field] = value
         return self.parse({**self.model_dump(), "analyses": choices}, "settings")
 
     def only(self, names: Iterable[str]) -> StudyConfig:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from jackfield.bench import Bench
 from jackfield.calls import FAILURES
 from jackfield.errors import JackfieldError, ResultError
-from jackfield.loading import LoadRequest
 from jackfield.plugin_record import describe
 from jackfield.progress import Progress, silent
 from jackfield.provenance import Provenance, versions
+from jackfield.stated_model import load_stated, require_stated
 
 if TYPE_CHECKING:
     from jackfield.hooked_model import HookedModel
@@ -98,16 +98,12 @@ class _Benches:
         ResultError
             If it is another one now.
         """
-        identity = stated.model
-        name = self.instead or identity.name
-        if name not in self.models:
-            dtype: Any = identity.dtype.removeprefix("torch.")
-            self.models[name] = self.registry.load_model(LoadRequest(name, dtype))
+        name = self.instead or stated.model.name
+        if name in self.models:
+            require_stated(self.models[name], stated.model)
+        else:
+            self.models[name] = load_stated(stated.model, self.registry, self.instead)
         model = self.models[name]
-        for what in ("architecture", "dtype", "weights", "tokenizer"):
-            then, now = getattr(identity, what), getattr(model.identity, what)
-            if then != now:
-                raise ResultError(f"it was made on a model whose {what} is {then}; that of {name} is {now}")
         task, metric = self.registry.task(stated.task), self.registry.metric(stated.metric)
         bench = Bench.prepare(model, task, metric, stated.drawn, stated.seed, progress=self.progress)
         if bench.pairs.digest != stated.prompts:

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.toolkit.study.conftest import Upset
 
 from jackfield import errors
+from jackfield.hooked_model import HookedModel
+from jackfield.hookspecs import hookimpl
+from jackfield.registry import Registry
 from jackfield.study import Study
-from jackfield_circuits import Circuit, read_json
+from jackfield_circuits import Circuit, Evidence, read_json
 
 Asks = Callable[..., Study]
 Written = Callable[[Path], dict[str, bytes]]
@@ -220,6 +224,65 @@ def test_one_analysis_runs_several_times_with_different_settings(study: Asks, tm
     results = run.results(study().registry)
     assert list(results) == ["first", "first-2"]
     assert float(results["first-2"].data["effect"][0]) == pytest.approx(3 * float(results["first"].data["effect"][0]))
+
+
+def test_analyses_of_several_tasks_make_one_circuit_that_says_which_is_which(
+    study: Asks, ledger: Any, registry: Registry, tmp_path: Path
+) -> None:
+    own = {"task": {"name": "names", "pairs": 6}, "metric": "probability", "seed": 4}
+    run = study(analyses=["first", {"second": {}, **own}, {"first": {}, "seed": 4}]).run(tmp_path)
+    first, second, again = run.manifest.analyses
+    assert (first.asked, first.label, again.label) == (None, "first", "first-2")
+    assert second.asked
+    assert again.asked
+    assert (second.asked.drawn, second.asked.metric, second.asked.seed) == (6, "probability", 4)
+    assert (again.asked.drawn, again.asked.metric, again.asked.seed) == (12, "logit_difference", 4)
+    assert ledger.calls["load"] == 1
+    stated = {name: result.provenance for name, result in run.results(registry).items()}
+    assert [
+        (stated[name].drawn, stated[name].metric, stated[name].seed) for name in ("first", "second", "first-2")
+    ] == [
+        (12, "logit_difference", 0),
+        (6, "probability", 4),
+        (12, "logit_difference", 4),
+    ]
+    assert set(run.circuit().runs) == {provenance.digest for provenance in stated.values()}
+    report = run.report_file.read_text(encoding="utf-8")
+    assert report.count("Asked something of its own") == 2
+    study(analyses=["first", {"second": {}, **own}, {"first": {}, "seed": 4}]).run(tmp_path)
+    assert (ledger.calls["first"], ledger.calls["second"]) == (2, 1)
+
+
+def test_a_study_says_what_its_analyses_agree_on_and_whom_plugins_let_speak(
+    study: Asks, gpt2: HookedModel, ledger: Any, tmp_path: Path
+) -> None:
+    fields: dict[str, Any] = {"analyses": ["first", {"second": {}, "seed": 1}]}
+
+    class Resolver:
+        @hookimpl
+        def resolve_evidence(self, evidence: Any) -> Evidence | None:
+            best: Evidence = max(evidence, key=lambda claim: claim.score)
+            return best
+
+    ours = study(**fields).run(tmp_path / "ours").manifest.circuit
+    theirs = Study(study(**fields).config, Registry({"upset": Upset(gpt2, ledger), "resolver": Resolver()}))
+    resolved = theirs.run(tmp_path / "theirs").manifest.circuit
+    assert ours
+    assert resolved
+    assert [(found.task, found.conflicting_nodes) for found in ours.agreements] == [("names", 1)]
+    (conflict,) = ours.conflicts
+    assert (len(conflict.positive), len(conflict.negative)) == (1, 1)
+    assert [(found.agreed_nodes, found.conflicting_nodes) for found in resolved.agreements] == [(3, 0)]
+    assert "Findings contradict each other about 1 place;" in (tmp_path / "ours" / "report.html").read_text("utf-8")
+    assert "contradict each other about" not in (tmp_path / "theirs" / "report.html").read_text("utf-8")
+
+
+def test_a_task_that_does_not_exist_is_said_before_the_model_is_loaded_whoever_asks_for_it(
+    study: Asks, ledger: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.UnknownNameError, match="nowhere"):
+        study(analyses=["first", {"second": {}, "task": "nowhere"}]).run(tmp_path / "run")
+    assert ledger.calls["load"] == 0
 
 
 def test_an_analysis_listed_twice_with_the_same_settings_is_refused(study: Asks, tmp_path: Path) -> None:

@@ -53,9 +53,43 @@ def test_the_demo_asks_for_the_embedded_model() -> None:
     assert (study.model.name, study.task.name, study.task.pairs) == ("fieldmouse", "ioi", 96)
 
 
+def test_an_analysis_may_be_asked_something_of_its_own(tmp_path: Path) -> None:
+    text = """
+    task: ioi
+    seed: 3
+    analyses:
+      - a
+      - b: {x: 1}
+        task: {name: two_hop, pairs: 8}
+        metric: accuracy
+      - c:
+        seed: 0
+    """
+    study = StudyConfig.from_yaml(written(tmp_path, text))
+    asked = [study.question(choice) for choice in study.analyses]
+    assert [(each.task.name, each.task.pairs, each.metric, each.seed) for each in asked] == [
+        ("ioi", 64, "logit_difference", 3),
+        ("two_hop", 8, "accuracy", 3),
+        ("ioi", 64, "logit_difference", 0),
+    ]
+    assert study.question() == asked[0]
+    assert [choice.config for choice in study.analyses] == [{}, {"x": 1}, {}]
+    assert StudyConfig.from_yaml(written(tmp_path, study.to_yaml())) == study
+    changed = study.with_settings(["b.y=2"]).only(["b"])
+    assert changed.analyses[0].config == {"x": 1, "y": 2}
+    assert changed.question(changed.analyses[0]) == asked[1]
+    assert study.differences(
+        StudyConfig.parse({"task": "ioi", "seed": 3, "analyses": ["a", {"b": {"x": 1}}, "c"]})
+    ) == ["analyses"]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("task: ioi\nanalyses: [{a: {}, task: {pairs: 3}}]", r"analyses\.0\.task\.name: Field required"),
+        ("task: ioi\nanalyses: [{a: {}, seed: -1}]", r"analyses\.0\.seed: .*\(given: -1\)"),
+        ("task: ioi\nanalyses: [{task: two_hop}]", r"analyses\.0: .*found no name"),
+        ("task: ioi\nanalyses: [{a: {}, pairs: 3}]", r"analyses\.0: .*found 'a', 'pairs'"),
         ("task: ioi\nanalysis: [a]", r"(?s)analysis: Extra inputs.*known fields: .*analyses"),
         ("task: ioi\nmodel: {nam: x}", r"model\.nam: .*\n.*model\.name"),
         ("task: {name: ioi, pairs: 1}", r"task\.pairs: .*\(given: 1\)"),

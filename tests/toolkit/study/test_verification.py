@@ -71,6 +71,13 @@ def test_what_a_study_found_holds(circuit: Circuit, check: Checks) -> None:
     assert (len(found.runs), len(found.claims), found.notes) == (2, 6, ())
 
 
+def test_a_circuit_of_several_tasks_holds(study: Asks, check: Checks, tmp_path: Path) -> None:
+    own = {"task": {"name": "names", "pairs": 6}, "metric": "probability", "seed": 4}
+    found = check(study(analyses=["first", {"second": {}, **own}]).run(tmp_path / "several").circuit())
+    assert found.passed
+    assert len(found.runs) == 2
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from jackfield.cli.circuit_page import view
 from jackfield.cli.circuit_parts import merge, prune, subgraph
 from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
+from jackfield.cli.circuit_transfer import transfer
 from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
 from jackfield.cli.run import run
 from jackfield.cli.show import show
@@ -114,9 +115,18 @@ _circuit.command(epilog=_examples("circuit compare out/ioi out/induction --shape
 _circuit.command(epilog=_examples("circuit diff before.graphml after.graphml --alpha 0.01"))(diff)
 _circuit.command(epilog=_examples("circuit paths out/demo --count 5", "circuit paths out/demo --from a0.h1"))(paths)
 _circuit.command(epilog=_examples("circuit resolve out/demo", "circuit resolve merged.graphml --conflicts"))(resolve)
+_circuit.command(
+    epilog=_examples(
+        "circuit transfer out/ioi out/greater-than", "circuit transfer seed-0.json seed-1.json other.json --pairs 96"
+    )
+)(transfer)
 _circuit.command(epilog=_examples("circuit prune out/demo --findings --out found.graphml"))(prune)
 _circuit.command(epilog=_examples("circuit subgraph out/demo 'a5.*' --hops 1 --out layer-5.graphml"))(subgraph)
-_circuit.command(epilog=_examples("circuit merge out/ioi out/two-hop --out all.graphml"))(merge)
+_circuit.command(
+    epilog=_examples(
+        "circuit merge out/ioi out/two-hop --out all.graphml", "circuit merge out/demo --task ioi --out ioi.graphml"
+    )
+)(merge)
 app.add_typer(_circuit, name="circuit")
 
 

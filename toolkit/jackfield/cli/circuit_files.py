@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from jackfield_circuits import Circuit
 
-__all__ = ["Alpha", "CircuitPath", "Metric", "OutPath", "circuit_at"]
+__all__ = ["Alpha", "CircuitPath", "Metric", "OnTask", "OutPath", "circuit_at"]
 
 CircuitPath = Annotated[
     Path,
@@ -18,6 +18,7 @@ CircuitPath = Annotated[
 ]
 OutPath = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it: .graphml or .json.")]
 Alpha = Annotated[float, typer.Option(help="Largest q-value that counts as significant.")]
+OnTask = Annotated[str | None, typer.Option(help="Look at claims about this task.", show_default=False)]
 Metric = Annotated[str | None, typer.Option(help="Look at scores of this metric.", show_default=False)]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jackfield.cli.circuit_files import CircuitPath, OutPath, circuit_at
+from jackfield.cli.circuit_files import CircuitPath, OnTask, OutPath, circuit_at
 from jackfield.cli.terminal import AsJson, output, print_json, text
 
 if TYPE_CHECKING:
@@ -51,15 +51,18 @@ def merge(
         typer.Argument(metavar="CIRCUIT...", help="Circuits' files, or folders that `jackfield run` wrote."),
     ],
     out: OutPath,
+    task: OnTask = None,
     json: AsJson = False,
 ) -> None:
-    """Write one circuit of all that several hold: every node, edge, claim and run.
+    """Write one circuit of all that several hold: every node, edge, claim and run, or those about one task.
 
     Claims that contradict each other are all kept. The order of the circuits makes no difference.
     """
-    from jackfield_circuits import Circuit, write_circuit
+    from jackfield_circuits import Circuit, on_task, write_circuit
 
     whole = Circuit().merge(*map(circuit_at, circuits))
+    if task is not None:
+        whole = on_task(whole, task)
     write_circuit(whole, out)
     if json:
         print_json({"file": str(out), "nodes": len(whole.nodes), "edges": len(whole.edges), "runs": len(whole.runs)})

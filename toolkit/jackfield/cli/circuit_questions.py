@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jackfield.cli.circuit_files import Alpha, CircuitPath, Metric, circuit_at
+from jackfield.cli.circuit_files import Alpha, CircuitPath, Metric, OnTask, circuit_at
 from jackfield.cli.plugins_at_hand import discover
 from jackfield.cli.terminal import AsJson, output, print_json, print_table, text
 
 if TYPE_CHECKING:
-    from jackfield_circuits import Evidence, Resolution
+    from jackfield.agreement import Settlement
+    from jackfield_circuits import Evidence
     from jackfield_circuits.comparison import Overlap
 
 __all__ = ["compare", "consensus", "diff", "paths", "resolve", "stats"]
@@ -56,18 +57,20 @@ def stats(circuit: CircuitPath, alpha: Alpha = 0.05, json: AsJson = False) -> No
 
 def consensus(
     circuits: Annotated[
-        list[Path], typer.Argument(metavar="CIRCUIT...", help="Circuits of one model and task; they are merged.")
+        list[Path], typer.Argument(metavar="CIRCUIT...", help="Circuits of one model; they are merged.")
     ],
     least: Annotated[int, typer.Option(help="How many voices have to agree, on the sign too.")] = 2,
     by: Annotated[By, typer.Option(help="What counts as one voice.")] = By.PLUGIN,
     nodes: Annotated[bool, typer.Option("--nodes", help="Ask about nodes, not edges.")] = False,
+    task: OnTask = None,
     alpha: Alpha = 0.05,
     json: AsJson = False,
 ) -> None:
     """List the edges that several plugins, methods or runs find."""
     import jackfield_circuits
 
-    merged = jackfield_circuits.Circuit().merge(*map(circuit_at, circuits))
+    whole = jackfield_circuits.Circuit().merge(*map(circuit_at, circuits))
+    merged = jackfield_circuits.on_task(whole, task)
     found = jackfield_circuits.consensus(merged.nodes if nodes else merged.edges, least, by.value, alpha)
     if json:
         print_json([{**asdict(support), "count": support.count} for support in found])
@@ -153,12 +156,13 @@ def paths(
     target: Annotated[str, typer.Option("--to", help="Where they end.")] = "logits",
     metric: Metric = None,
     plugin: Annotated[str | None, typer.Option(help="Look at this plugin's scores.", show_default=False)] = None,
+    task: OnTask = None,
     json: AsJson = False,
 ) -> None:
     """List the strongest paths, each as strong as its weakest edge."""
-    from jackfield_circuits import strongest_routes
+    from jackfield_circuits import on_task, strongest_routes
 
-    found = strongest_routes(circuit_at(circuit), count, source, target, metric, plugin)
+    found = strongest_routes(on_task(circuit_at(circuit), task), count, source, target, metric, plugin)
     if json:
         print_json([_plain({**asdict(route), "strength": route.strength}) for route in found])
         return
@@ -174,40 +178,48 @@ def resolve(
     alpha: Alpha = 0.05,
     json: AsJson = False,
 ) -> None:
-    """Say of every node and edge what its claims support together, and which one speaks for it."""
-    found = circuit_at(circuit)
-    resolutions = found.conflicts(alpha) if conflicts else found.resolutions(alpha)
-    registry = discover()
-    speakers = {name: registry.resolve_evidence(found.evidence(name)) for name in resolutions}
+    """Say of every node and edge what its claims support together, and which one speaks for it.
+
+    Claims about different tasks are not put together.
+    """
+    from jackfield.agreement import settle
+
+    settlements = settle(circuit_at(circuit), discover().resolve_evidence, alpha)
+    if conflicts:
+        settlements = tuple(each for each in settlements if any(r.verdict == "conflict" for r in each.resolutions))
     if json:
-        print_json({name: _resolved(resolutions[name], speakers[name]) for name in resolutions})
+        print_json([_settled(each) for each in settlements])
         return
-    counts = Counter(each.verdict for resolved in resolutions.values() for each in resolved)
+    counts = Counter(each.verdict for settled in settlements for each in settled.resolutions)
     output().print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "no claims to resolve")
     print_table(
-        ("", "metric", "position", "verdict", "q", "positive", "negative", "speaker"),
+        ("", "task", "metric", "position", "verdict", "q", "positive", "negative", "speaker"),
         (
             (
-                *(name, each.metric, each.position or "", each.verdict, _number(each.q_value)),
+                *(settled.name, settled.task or "", each.metric, each.position or "", each.verdict),
+                _number(each.q_value),
                 *("; ".join(map(_said, claims)) for claims in (each.positive, each.negative)),
-                _said(claim) if (claim := speakers[name]) else "(abstains)",
+                _said(settled.speaker) if settled.speaker else "(abstains)",
             )
-            for name, resolved in resolutions.items()
-            for each in resolved
+            for settled in settlements
+            for each in settled.resolutions
             if each.verdict != "undecided"
         ),
     )
 
 
-def _resolved(resolutions: Iterable[Resolution], speaker: Evidence | None) -> dict[str, Any]:
+def _settled(settlement: Settlement) -> dict[str, Any]:
     def dumped(claims: Iterable[Evidence]) -> list[dict[str, Any]]:
         return [claim.model_dump(mode="json", exclude_none=True) for claim in claims]
 
     listed = [
-        vars(each) | {side: dumped(getattr(each, side)) for side in ("positive", "negative", "others")}
-        for each in resolutions
+        {**vars(each), "task": settlement.task}
+        | {side: dumped(getattr(each, side)) for side in ("positive", "negative", "others")}
+        for each in settlement.resolutions
     ]
-    return {"resolutions": listed, "speaker": next(iter(dumped([speaker] if speaker else [])), None)}
+    speaker = next(iter(dumped([settlement.speaker] if settlement.speaker else [])), None)
+    named = {"name": settlement.name, "task": settlement.task, "outcome": settlement.outcome}
+    return {**named, "resolutions": listed, "speaker": speaker}
 
 
 def _said(claim: Evidence) -> str:
