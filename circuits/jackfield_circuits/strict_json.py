@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, NoReturn
 
 __all__ = ["parse", "spell"]
@@ -16,13 +17,16 @@ def spell(value: object, *, indent: int | None = None) -> str:
     ValueError
         If the value is not made of JSON's types, holds NaN or an infinity, or is nested too deeply.
     """
-    separators = (",", ":") if indent is None else (",", ": ")
     try:
-        return json.dumps(
-            value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
-        )
+        return _encoder(indent).encode(value)
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
+
+
+@cache
+def _encoder(indent: int | None) -> json.JSONEncoder:
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
 
 
 def parse(text: str) -> Any:
@@ -34,7 +38,7 @@ def parse(text: str) -> Any:
         If ``text`` is not JSON, gives a key twice, spells NaN or an infinity, or is nested too deeply.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object_of_unique_keys, parse_constant=_refuse_constant)
+        return _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("the JSON is nested too deeply") from error
 
@@ -49,3 +53,6 @@ def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_of_unique_keys, parse_constant=_refuse_constant)
