@@ -8,10 +8,9 @@ from typing import Any
 from jackfield_circuits.attributes import JSON_ATTRIBUTES, read_edge, read_node, read_runs
 from jackfield_circuits.circuit import Circuit
 from jackfield_circuits.edge import Edge
-from jackfield_circuits.errors import CircuitError
+from jackfield_circuits.errors import CircuitError, CircuitFileError
 from jackfield_circuits.escape import unescape
 from jackfield_circuits.node import Node
-from jackfield_circuits.schema import check_schema
 from jackfield_circuits.xml_guard import Part, fault, visit_document
 
 __all__ = ["read_document"]
@@ -42,35 +41,52 @@ def read_document(text: str) -> Circuit:
 
 
 class _Reader:
-    """Collects what a document says; the keys of its attributes come before their first use."""
+    """Collects what a document says; the keys of its attributes come before their first use.
+
+    The schema may come last. So a refusal waits for it: to be told of a newer schema helps more than to be told of what
+    this version cannot make sense of.
+    """
 
     def __init__(self) -> None:
         self._keys: dict[tuple[str, str], tuple[str, Callable[[str], Any]]] = {}
         self._of_graph: dict[str, Any] = {}
         self._nodes: list[Node] = []
         self._edges: dict[str, Edge] = {}
+        self._refusal: CircuitError | None = None
 
     def take(self, part: Part) -> None:
-        found = part.attributes
         if part.kind == "key":
-            name = unescape(found["attr.name"])
-            convert = _CONVERTERS[found["attr.type"]]
-            is_json = name in JSON_ATTRIBUTES and convert is unescape
-            self._keys[found["for"], found["id"]] = name, str if is_json else convert
+            self._take_key(part.attributes)
         elif part.kind == "graph":
             self._read(part, self._of_graph)
-            if "jackfield_schema" in self._of_graph:
-                check_schema(self._of_graph["jackfield_schema"])
-        elif part.kind == "node":
-            self._nodes.append(read_node(unescape(found["id"]), self._read(part, {})))
-        else:
-            source, target = (unescape(found.get(end, "")) for end in ("source", "target"))
-            edge = read_edge(source, target, self._read(part, {}))
-            if self._edges.setdefault(edge.name, edge) is not edge:
-                raise CircuitError(f"the graph has the edge {edge} twice")
+        elif self._refusal is None:
+            try:
+                self._take_element(part)
+            except CircuitFileError:
+                raise
+            except CircuitError as refusal:
+                self._refusal = refusal
 
     def circuit(self) -> Circuit:
-        return Circuit(self._nodes, self._edges.values(), read_runs(self._of_graph))
+        runs = read_runs(self._of_graph)
+        if self._refusal:
+            raise self._refusal
+        return Circuit(self._nodes, self._edges.values(), runs)
+
+    def _take_key(self, found: Mapping[str, str]) -> None:
+        name = unescape(found["attr.name"])
+        convert = _CONVERTERS[found["attr.type"]]
+        is_json = name in JSON_ATTRIBUTES and convert is unescape
+        self._keys[found["for"], found["id"]] = name, str if is_json else convert
+
+    def _take_element(self, part: Part) -> None:
+        found, attributes = part.attributes, self._read(part, {})
+        if part.kind == "node":
+            self._nodes.append(read_node(unescape(found["id"]), attributes))
+            return
+        edge = read_edge(unescape(found.get("source", "")), unescape(found.get("target", "")), attributes)
+        if self._edges.setdefault(edge.name, edge) is not edge:
+            raise CircuitError(f"the graph has the edge {edge} twice")
 
     def _read(self, part: Part, attributes: dict[str, Any]) -> dict[str, Any]:
         """Add to the attributes what the data give; an empty datum is an empty text, whatever its type."""

@@ -51,7 +51,8 @@ class _Keys:
 def spell_document(circuit: Circuit) -> str:
     """Spell the circuit as one GraphML document."""
     keys = _Keys()
-    body = ['  <graph edgedefault="directed">', *keys.data("graph", graph_attributes(circuit.runs), " " * 4)]
+    of_graph = list(keys.data("graph", graph_attributes(circuit.runs), " " * 4))
+    body = ['  <graph edgedefault="directed">']
     for node in circuit.nodes:
         opening = f'    <node id="{_quoted(node.id)}">'
         body.append("\n".join((opening, *keys.data("node", node_attributes(node), " " * 6), "    </node>")))
@@ -59,7 +60,7 @@ def spell_document(circuit: Circuit) -> str:
         source, target, name = map(_quoted, (*edge.ends, edge.name))
         opening = f'    <edge source="{source}" target="{target}" id="{name}">'
         body.append("\n".join((opening, *keys.data("edge", edge_attributes(edge), " " * 6), "    </edge>")))
-    return "\n".join((_HEAD, *keys.elements(), *body, "  </graph>", "</graphml>", ""))
+    return "\n".join((_HEAD, *keys.elements(), *body, *of_graph, "  </graph>", "</graphml>", ""))
 
 
 def _by_source(circuit: Circuit) -> Iterable[Edge]:
