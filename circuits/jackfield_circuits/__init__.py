@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from jackfield_circuits.census import Census
     from jackfield_circuits.circuit import Circuit
     from jackfield_circuits.comparison import Comparison, compare
+    from jackfield_circuits.csv_pair import to_csv, write_csv
     from jackfield_circuits.difference import Difference, diff
+    from jackfield_circuits.dot import to_dot, write_dot
+    from jackfield_circuits.eap_ig import eap_ig_part, from_eap_ig, read_eap_ig, to_eap_ig, write_eap_ig
     from jackfield_circuits.edge import Edge
     from jackfield_circuits.evidence import Evidence
-    from jackfield_circuits.formats import read_circuit, write_circuit
+    from jackfield_circuits.formats import Format, read_circuit, write_circuit
+    from jackfield_circuits.gexf import to_gexf, write_gexf
     from jackfield_circuits.graphml import from_graphml, read_graphml, to_graphml, write_graphml
     from jackfield_circuits.neighbourhood import subgraph
     from jackfield_circuits.node import Node
@@ -40,6 +44,7 @@ __all__ = [
     "Difference",
     "Edge",
     "Evidence",
+    "Format",
     "JackfieldError",
     "Node",
     "Place",
@@ -52,19 +57,30 @@ __all__ = [
     "compare",
     "consensus",
     "diff",
+    "eap_ig_part",
+    "from_eap_ig",
     "from_graphml",
     "from_json",
     "prune",
     "read_circuit",
+    "read_eap_ig",
     "read_graphml",
     "read_json",
     "resolve",
     "speaker",
     "strongest_routes",
     "subgraph",
+    "to_csv",
+    "to_dot",
+    "to_eap_ig",
+    "to_gexf",
     "to_graphml",
     "to_json",
     "write_circuit",
+    "write_csv",
+    "write_dot",
+    "write_eap_ig",
+    "write_gexf",
     "write_graphml",
     "write_json",
 ]
@@ -73,10 +89,14 @@ _HOMES = {
     "census": ("Census",),
     "circuit": ("Circuit",),
     "comparison": ("Comparison", "compare"),
+    "csv_pair": ("to_csv", "write_csv"),
     "difference": ("Difference", "diff"),
+    "dot": ("to_dot", "write_dot"),
+    "eap_ig": ("eap_ig_part", "from_eap_ig", "read_eap_ig", "to_eap_ig", "write_eap_ig"),
     "edge": ("Edge",),
     "evidence": ("Evidence",),
-    "formats": ("read_circuit", "write_circuit"),
+    "formats": ("Format", "read_circuit", "write_circuit"),
+    "gexf": ("to_gexf", "write_gexf"),
     "graphml": ("from_graphml", "read_graphml", "to_graphml", "write_graphml"),
     "neighbourhood": ("subgraph",),
     "node": ("Node",),

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any, NoReturn
 
-__all__ = ["parse", "spell"]
+__all__ = ["parse", "parse_numbers", "spell"]
 
 
 def spell(value: object, *, indent: int | None = None) -> str:
@@ -37,8 +37,23 @@ def parse(text: str) -> Any:
     ValueError
         If ``text`` is not JSON, gives a key twice, spells NaN or an infinity, or is nested too deeply.
     """
+    return _decode(text, _STRICT)
+
+
+def parse_numbers(text: str) -> Any:
+    """Read what Python's encoder writes by default: JSON, but with NaN, Infinity and -Infinity among its numbers.
+
+    Raises
+    ------
+    ValueError
+        If ``text`` is not that, gives a key twice, or is nested too deeply.
+    """
+    return _decode(text, _LOOSE)
+
+
+def _decode(text: str, decoder: json.JSONDecoder) -> Any:
     try:
-        return _DECODER.decode(text)
+        return decoder.decode(text)
     except RecursionError as error:
         raise ValueError("the JSON is nested too deeply") from error
 
@@ -55,4 +70,5 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object_of_unique_keys, parse_constant=_refuse_constant)
+_LOOSE = json.JSONDecoder(object_pairs_hook=_object_of_unique_keys)
+_STRICT = json.JSONDecoder(object_pairs_hook=_object_of_unique_keys, parse_constant=_refuse_constant)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from jackfield.cli.circuit_parts import merge, prune, subgraph
+from jackfield.cli.circuit_parts import export, merge, prune, subgraph
 from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
 from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
 from jackfield.cli.run import run
@@ -115,6 +115,13 @@ _circuit.command(epilog=_examples("circuit resolve out/demo", "circuit resolve m
 _circuit.command(epilog=_examples("circuit prune out/demo --findings --out found.graphml"))(prune)
 _circuit.command(epilog=_examples("circuit subgraph out/demo 'a5.*' --hops 1 --out layer-5.graphml"))(subgraph)
 _circuit.command(epilog=_examples("circuit merge out/ioi out/two-hop --out all.graphml"))(merge)
+_circuit.command(
+    epilog=_examples(
+        "circuit export out/demo --out demo.gexf",
+        "circuit export out/demo --to dot --findings --out demo.gv",
+        "circuit export out/demo --fit --out demo.eap.json",
+    )
+)(export)
 app.add_typer(_circuit, name="circuit")
 
 

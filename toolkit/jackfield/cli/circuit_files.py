@@ -16,7 +16,12 @@ CircuitPath = Annotated[
     Path,
     typer.Argument(metavar="CIRCUIT", help="A circuit's file, or a folder that `jackfield run` wrote."),
 ]
-OutPath = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it: .graphml or .json.")]
+OutPath = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="FILE", help="Where to write it; the name's end says how, such as .graphml or .json."
+    ),
+]
 Alpha = Annotated[float, typer.Option(help="Largest q-value that counts as significant.")]
 Metric = Annotated[str | None, typer.Option(help="Look at scores of this metric.", show_default=False)]
 
