@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jackfield_circuits.errors import CircuitError, CircuitFileError, JackfieldError
 
 if TYPE_CHECKING:
+    from jackfield_circuits.attribution_graph import from_attribution_graph, read_attribution_graph
     from jackfield_circuits.census import Census
     from jackfield_circuits.circuit import Circuit
     from jackfield_circuits.comparison import Comparison, compare
@@ -58,10 +59,12 @@ __all__ = [
     "consensus",
     "diff",
     "eap_ig_part",
+    "from_attribution_graph",
     "from_eap_ig",
     "from_graphml",
     "from_json",
     "prune",
+    "read_attribution_graph",
     "read_circuit",
     "read_eap_ig",
     "read_graphml",
@@ -86,6 +89,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "attribution_graph": ("from_attribution_graph", "read_attribution_graph"),
     "census": ("Census",),
     "circuit": ("Circuit",),
     "comparison": ("Comparison", "compare"),

@@ -24,8 +24,8 @@ _FORMULA = ("=", "+", "-", "@")
 def to_csv(circuit: Circuit) -> tuple[str, str]:
     """Spell a circuit as two tables, one row for each claim.
 
-    What nothing is claimed about has one row without a claim. The provenance of the runs is left out. Control characters
-    and backslashes are spelled ``\\uXXXX``, and a text that a spreadsheet would take for a formula begins with ``'``.
+    What nothing is claimed about has one row without a claim. The provenance of the runs is left out. Control
+    characters and backslashes are spelled ``\\uXXXX``, and a text that a spreadsheet would take for a formula begins with ``'``.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def to_csv(circuit: Circuit) -> tuple[str, str]:
 
 
 def write_csv(circuit: Circuit, path: Path | str) -> None:
-    """Write a circuit to two files, both or neither: for ``ioi.csv`` they are ``ioi.nodes.csv`` and ``ioi.edges.csv``."""
+    """Write a circuit to two files, both or neither: for ``ioi.csv``, ``ioi.nodes.csv`` and ``ioi.edges.csv``."""
     path = Path(path)
     nodes, edges = to_csv(circuit)
 

@@ -22,8 +22,8 @@ _THINNEST, _THICKEST = 0.5, 5.0
 def to_dot(circuit: Circuit) -> str:
     """Spell a circuit as a Graphviz graph, the input below and the logits above.
 
-    Blue is a positive strongest score, red a negative one; what is no finding is dashed. The width of an edge grows with
-    the size of its score, and its tooltip gives method, score and interval. Nothing else of the evidence is written.
+    Blue is a positive strongest score, red a negative one; what is no finding is dashed. The width of an edge grows
+    with the size of its score, and its tooltip gives method, score and interval. Nothing else of the evidence is written.
 
     Examples
     --------
@@ -86,5 +86,5 @@ def _told(edge: Edge) -> str:
 
 def _quoted(text: str) -> str:
     """A text as a quoted string, which Graphviz shows as it is: it decodes references and takes no escape."""
-    references = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;"}
+    references: dict[str, str | int | None] = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;"}
     return '"' + escape(text).translate(str.maketrans(references)) + '"'

@@ -21,8 +21,8 @@ def drawable(circuit: Circuit) -> nx.MultiDiGraph:
     Returns
     -------
     networkx.MultiDiGraph
-        As `Circuit.to_networkx` gives it, with a ``label`` and, where something finite is claimed, a ``weight``. What the
-        strongest claim says is kept; ``evidence`` and ``runs``, which are JSON, are left out. Control characters and
+        As `Circuit.to_networkx` gives it, with a ``label`` and, where something finite is claimed, a ``weight``.
+        What the strongest claim says is kept; ``evidence`` and ``runs``, which are JSON, are left out. Control characters and
         backslashes are spelled ``\\uXXXX``.
     """
     graph = nx.MultiDiGraph()

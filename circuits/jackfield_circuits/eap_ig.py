@@ -48,8 +48,8 @@ class _Document(Record):
 def eap_ig_part(circuit: Circuit) -> Circuit:
     """The part of a circuit that a graph of EAP-IG has words for.
 
-    These are the input, heads, MLPs and the logits, and edges between them that name a receiver exactly where their target
-    is a head.
+    These are the input, heads, MLPs and the logits, and edges between them that name a receiver exactly where their
+    target is a head.
 
     Examples
     --------
@@ -73,8 +73,8 @@ def to_eap_ig(circuit: Circuit, shape: Shape | None = None, d_model: int = 0) ->
     circuit
         Of nodes and edges that EAP-IG knows, see `eap_ig_part`.
     shape
-        Layers and heads of the model; unless given, the smallest that holds the circuit, which EAP-IG's tools cannot use
-        with a model that is larger.
+        Layers and heads of the model; unless given, the smallest that holds the circuit, which EAP-IG's tools cannot
+        use with a model that is larger.
     d_model
         Width of the model; EAP-IG uses it for neurons only.
 
@@ -87,8 +87,8 @@ def to_eap_ig(circuit: Circuit, shape: Shape | None = None, d_model: int = 0) ->
     strangers = {*map(str, circuit.nodes), *map(str, circuit.edges)} - {*map(str, part.nodes), *map(str, part.edges)}
     if strangers:
         raise CircuitError(
-            f"EAP-IG has no word for {len(strangers)} nodes and edges of the circuit, such as {min(strangers)!r}; it knows "
-            "input, a0.h1, m0 and logits; leave the others out with eap_ig_part"
+            f"EAP-IG has no word for {len(strangers)} nodes and edges of the circuit, such as {min(strangers)!r}; it "
+            "knows input, a0.h1, m0 and logits; leave the others out with eap_ig_part"
         )
     shape = shape or _smallest(circuit)
     for edge in circuit.edges:

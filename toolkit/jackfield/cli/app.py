@@ -9,7 +9,8 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from jackfield.cli.circuit_parts import export, merge, prune, subgraph
+from jackfield.cli.circuit_exchange import export, import_
+from jackfield.cli.circuit_parts import merge, prune, subgraph
 from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
 from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
 from jackfield.cli.run import run
@@ -122,6 +123,13 @@ _circuit.command(
         "circuit export out/demo --fit --out demo.eap.json",
     )
 )(export)
+_circuit.command(
+    "import",
+    epilog=_examples(
+        "circuit import graph.json --from circuit-tracer --out traced.graphml",
+        "circuit import graph.json --from eap-ig --prompts 64 --metric 'logit difference' --out eap.graphml",
+    ),
+)(import_)
 app.add_typer(_circuit, name="circuit")
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jackfield.cli.terminal import output, print_json, text
+
 if TYPE_CHECKING:
     from jackfield_circuits import Circuit
 
-__all__ = ["Alpha", "CircuitPath", "Metric", "OutPath", "circuit_at"]
+__all__ = ["Alpha", "CircuitPath", "Metric", "OutPath", "circuit_at", "tell_of_file"]
 
 CircuitPath = Annotated[
     Path,
@@ -41,3 +43,12 @@ def circuit_at(path: Path) -> Circuit:
     from jackfield_circuits import read_circuit
 
     return read_circuit(path)
+
+
+def tell_of_file(whole: Circuit, part: Circuit, path: Path, json: bool) -> None:
+    """Say what was written of a circuit."""
+    if json:
+        print_json({"file": str(path), "nodes": len(part.nodes), "edges": len(part.edges)})
+    else:
+        kept = f"{len(part.nodes)} of {len(whole.nodes)} nodes and {len(part.edges)} of {len(whole.edges)} edges"
+        output().print(text(f"{path}: {kept}"), soft_wrap=True)

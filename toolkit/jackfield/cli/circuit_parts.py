@@ -1,4 +1,4 @@
-"""``jackfield circuit prune``, ``subgraph``, ``merge`` and ``export``: parts of circuits, or several, written to a file."""
+"""``jackfield circuit prune``, ``subgraph`` and ``merge``: parts of circuits, or several as one, written to a file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jackfield.cli.circuit_files import CircuitPath, OutPath, circuit_at
-from jackfield.cli.plugins_at_hand import discover
+from jackfield.cli.circuit_files import CircuitPath, OutPath, circuit_at, tell_of_file
 from jackfield.cli.terminal import AsJson, output, print_json, text
 
 if TYPE_CHECKING:
     from jackfield_circuits import Circuit
 
-__all__ = ["export", "merge", "prune", "subgraph"]
+__all__ = ["merge", "prune", "subgraph"]
 
 
 def prune(
@@ -69,42 +68,8 @@ def merge(
         output().print(text(f"{out}: {said}"), soft_wrap=True)
 
 
-def export(
-    circuit: CircuitPath,
-    out: OutPath,
-    to: Annotated[
-        str | None,
-        typer.Option(metavar="FORMAT", help="Which format, where the file's name does not say.", show_default=False),
-    ] = None,
-    findings: Annotated[bool, typer.Option("--findings", help="Leave out what is no finding.")] = False,
-    fit: Annotated[
-        bool, typer.Option("--fit", help="Leave out nodes and edges that the format has no word for.")
-    ] = False,
-    json: AsJson = False,
-) -> None:
-    """Write a circuit in another format: graphml, json, gexf, dot, csv, eap-ig, or one that a plugin offers."""
-    from jackfield_circuits.formats import FORMATS, format_of
-
-    whole = circuit_at(circuit)
-    name = to or format_of(out).name
-    write = discover().exporter(name)
-    part = whole.findings() if findings else whole
-    if fit and name in FORMATS:
-        part = FORMATS[name].part(part)
-    write(part, out)
-    _tell(whole, part, out, json)
-
-
 def _write(whole: Circuit, part: Circuit, path: Path, json: bool) -> None:
     from jackfield_circuits import write_circuit
 
     write_circuit(part, path)
-    _tell(whole, part, path, json)
-
-
-def _tell(whole: Circuit, part: Circuit, path: Path, json: bool) -> None:
-    if json:
-        print_json({"file": str(path), "nodes": len(part.nodes), "edges": len(part.edges)})
-    else:
-        kept = f"{len(part.nodes)} of {len(whole.nodes)} nodes and {len(part.edges)} of {len(whole.edges)} edges"
-        output().print(text(f"{path}: {kept}"), soft_wrap=True)
+    tell_of_file(whole, part, path, json)
