@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jackfield_circuits.pruning import prune
     from jackfield_circuits.resolution import Resolution, resolve, speaker
     from jackfield_circuits.routes import Route, strongest_routes
+    from jackfield_circuits.schema import json_schema
     from jackfield_circuits.shape import Shape
     from jackfield_circuits.support import Support, consensus
     from jackfield_circuits.weights import Weights
@@ -63,6 +64,7 @@ __all__ = [
     "from_eap_ig",
     "from_graphml",
     "from_json",
+    "json_schema",
     "prune",
     "read_attribution_graph",
     "read_circuit",
@@ -110,6 +112,7 @@ _HOMES = {
     "pruning": ("prune",),
     "resolution": ("Resolution", "resolve", "speaker"),
     "routes": ("Route", "strongest_routes"),
+    "schema": ("json_schema",),
     "shape": ("Shape",),
     "support": ("Support", "consensus"),
     "weights": ("Weights",),

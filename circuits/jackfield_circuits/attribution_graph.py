@@ -56,7 +56,7 @@ class _Document(_Loose):
     links: list[_Link]
 
 
-class _Place:
+class _Spot:
     """A node of the attribution graph as jackfield names it: the id, the token's position, and for logits which one."""
 
     def __init__(self, node: _Node) -> None:
@@ -80,8 +80,8 @@ def from_attribution_graph(text: str) -> Circuit:
 
     A feature of the transcoder of layer 3 is ``sae:m3.f912``, what the transcoders do not reconstruct ``error:m3``, a
     token ``input`` and an output ``logits``. One feature at several tokens is one node, and each weight is a claim by
-    ``circuit_tracer`` whose position is ``4->9``, source's and target's token counted from 0. An influence or activation
-    is a claim about the node. None has a control, so none is a finding.
+    ``circuit_tracer`` whose position is ``4->9``, source's and target's token counted from 0. An influence or
+    activation is a claim about the node. None has a control, so none is a finding.
 
     The prompt and its tokens are kept with the run. Names of features, probabilities of outputs, and what was pinned or
     grouped on the page are left out.
@@ -127,16 +127,16 @@ def read_attribution_graph(path: Path | str) -> Circuit:
         raise CircuitFileError(f"{path}: {error}") from error
 
 
-def _places(nodes: list[_Node]) -> dict[str, _Place]:
-    places: dict[str, _Place] = {}
+def _places(nodes: list[_Node]) -> dict[str, _Spot]:
+    places: dict[str, _Spot] = {}
     for node in nodes:
         if node.node_id in places:
             raise CircuitError(f"the node {node.node_id!r} is given twice")
-        places[node.node_id] = _Place(node)
+        places[node.node_id] = _Spot(node)
     return places
 
 
-def _nodes(nodes: list[_Node], places: dict[str, _Place], run: str) -> Iterator[Node]:
+def _nodes(nodes: list[_Node], places: dict[str, _Spot], run: str) -> Iterator[Node]:
     for node in nodes:
         place = places[node.node_id]
         known = (("influence", node.influence), ("activation", node.activation))
@@ -148,7 +148,7 @@ def _nodes(nodes: list[_Node], places: dict[str, _Place], run: str) -> Iterator[
         yield Node(id=place.id, evidence=tuple(claims))
 
 
-def _edges(links: list[_Link], places: dict[str, _Place], run: str) -> Iterator[Edge]:
+def _edges(links: list[_Link], places: dict[str, _Spot], run: str) -> Iterator[Edge]:
     seen: set[tuple[str, str]] = set()
     for link in links:
         ends = link.source, link.target

@@ -25,7 +25,8 @@ def to_csv(circuit: Circuit) -> tuple[str, str]:
     """Spell a circuit as two tables, one row for each claim.
 
     What nothing is claimed about has one row without a claim. The provenance of the runs is left out. Control
-    characters and backslashes are spelled ``\\uXXXX``, and a text that a spreadsheet would take for a formula begins with ``'``.
+    characters and backslashes are spelled ``\\uXXXX``, and a text that a spreadsheet would take for a formula
+    begins with ``'``.
 
     Returns
     -------

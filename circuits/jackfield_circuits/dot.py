@@ -23,7 +23,8 @@ def to_dot(circuit: Circuit) -> str:
     """Spell a circuit as a Graphviz graph, the input below and the logits above.
 
     Blue is a positive strongest score, red a negative one; what is no finding is dashed. The width of an edge grows
-    with the size of its score, and its tooltip gives method, score and interval. Nothing else of the evidence is written.
+    with the size of its score, and its tooltip gives method, score and interval. Nothing else of the evidence is
+    written.
 
     Examples
     --------

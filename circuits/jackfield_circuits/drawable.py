@@ -22,8 +22,8 @@ def drawable(circuit: Circuit) -> nx.MultiDiGraph:
     -------
     networkx.MultiDiGraph
         As `Circuit.to_networkx` gives it, with a ``label`` and, where something finite is claimed, a ``weight``.
-        What the strongest claim says is kept; ``evidence`` and ``runs``, which are JSON, are left out. Control characters and
-        backslashes are spelled ``\\uXXXX``.
+        What the strongest claim says is kept; ``evidence`` and ``runs``, which are JSON, are left out. Control
+        characters and backslashes are spelled ``\\uXXXX``.
     """
     graph = nx.MultiDiGraph()
     plain = circuit.to_networkx()
