@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from jackfield_circuits import strict_json
 from jackfield_circuits.circuit import Circuit
@@ -17,7 +17,7 @@ from jackfield_circuits.errors import CircuitError, CircuitFileError
 from jackfield_circuits.evidence import Evidence
 from jackfield_circuits.files import read_text
 from jackfield_circuits.node import Node
-from jackfield_circuits.record import Label, Record, Text
+from jackfield_circuits.record import ForeignRecord, Label, Text
 
 __all__ = ["from_attribution_graph", "read_attribution_graph"]
 
@@ -26,31 +26,27 @@ _ID = re.compile(r"(E|[0-9]{1,9})_(-?[0-9]{1,12})_([0-9]{1,9})")
 Number = Annotated[float, Field(strict=True)]
 
 
-class _Loose(Record):
-    model_config = ConfigDict(extra="ignore")
-
-
-class _Node(_Loose):
+class _Node(ForeignRecord):
     node_id: Label
     feature_type: Label
     influence: Number | None = None
     activation: Number | None = None
 
 
-class _Link(_Loose):
+class _Link(ForeignRecord):
     source: Label
     target: Label
     weight: Number
 
 
-class _Metadata(_Loose):
+class _Metadata(ForeignRecord):
     slug: Text = ""
     scan: Text | list[Text] = ""
     prompt: Text = ""
     prompt_tokens: list[Text] = Field(default_factory=list)
 
 
-class _Document(_Loose):
+class _Document(ForeignRecord):
     metadata: _Metadata
     nodes: list[_Node]
     links: list[_Link]

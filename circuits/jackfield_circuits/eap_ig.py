@@ -17,7 +17,7 @@ from jackfield_circuits.errors import CircuitError, CircuitFileError
 from jackfield_circuits.evidence import Evidence
 from jackfield_circuits.files import read_text, write_text
 from jackfield_circuits.node import Node
-from jackfield_circuits.record import Record
+from jackfield_circuits.record import ForeignRecord
 from jackfield_circuits.shape import Shape
 
 __all__ = ["eap_ig_part", "from_eap_ig", "read_eap_ig", "to_eap_ig", "write_eap_ig"]
@@ -27,19 +27,19 @@ _ENDS = ("input", "logits")
 Count = Annotated[int, Field(strict=True, ge=1, le=99_999)]
 
 
-class _Config(Record):
+class _Config(ForeignRecord):
     n_layers: Count
     n_heads: Count
     parallel_attn_mlp: Annotated[bool, Field(strict=True)] = False
     d_model: Annotated[int, Field(strict=True, ge=0)] = 0
 
 
-class _Edge(Record):
+class _Edge(ForeignRecord):
     score: Annotated[float, Field(strict=True)]
     in_graph: Annotated[bool, Field(strict=True)]
 
 
-class _Document(Record):
+class _Document(ForeignRecord):
     cfg: _Config
     nodes: dict[str, dict[str, Any]]
     edges: dict[str, _Edge]
@@ -184,7 +184,7 @@ def read_eap_ig(path: Path | str, *, prompts: int, metric: str, unit: str = "", 
 def _object(found: object) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise CircuitError("it is an object with the members cfg, nodes and edges")
-    return {name: found.get(name) for name in ("cfg", "nodes", "edges")}
+    return found
 
 
 def _is_known(node_id: str) -> bool:
