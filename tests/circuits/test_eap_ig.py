@@ -122,7 +122,7 @@ def test_what_eap_ig_has_no_word_for_is_refused_until_it_is_left_out(circuit: Ci
         (["cfg"], None, "cfg"),
         (["cfg", "n_layers"], 0, "n_layers"),
         (["cfg", "n_layers"], True, "n_layers"),
-        (["cfg", "n_heads"], 1, "has no node 'a0.h1'"),
+        (["cfg", "n_heads"], 1, "has no node 'a[01].h1'"),
         (["cfg", "parallel_attn_mlp"], True, "has no edge 'a[01].h[01]->m[01]'"),
         (["edges", "input->m9"], {"score": 1.0, "in_graph": True}, "has no node 'm9'"),
         (["edges", "m1->m0"], {"score": 1.0, "in_graph": True}, "has no edge 'm1->m0'"),
