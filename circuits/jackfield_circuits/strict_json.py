@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from typing import Any, NoReturn
 
@@ -35,7 +36,8 @@ def parse(text: str) -> Any:
     Raises
     ------
     ValueError
-        If ``text`` is not JSON, gives a key twice, spells NaN or an infinity, or is nested too deeply.
+        If ``text`` is not JSON, gives a key twice, spells NaN or an infinity, gives a number that no float can be, or
+        is nested too deeply.
     """
     return _decode(text, _STRICT)
 
@@ -46,7 +48,7 @@ def parse_numbers(text: str) -> Any:
     Raises
     ------
     ValueError
-        If ``text`` is not that, gives a key twice, or is nested too deeply.
+        If ``text`` is not that, gives a key twice or a number that no float can be, or is nested too deeply.
     """
     return _decode(text, _LOOSE)
 
@@ -66,9 +68,18 @@ def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is larger than a float can be")
+    return number
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_LOOSE = json.JSONDecoder(object_pairs_hook=_object_of_unique_keys)
-_STRICT = json.JSONDecoder(object_pairs_hook=_object_of_unique_keys, parse_constant=_refuse_constant)
+_LOOSE = json.JSONDecoder(object_pairs_hook=_object_of_unique_keys, parse_float=_finite)
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_object_of_unique_keys, parse_float=_finite, parse_constant=_refuse_constant
+)
