@@ -40,7 +40,8 @@ folder = Path(sys.argv[1])
 first, second = read_circuit(folder / "a.graphml"), read_circuit(folder / "b.json")
 merged = first | second
 assert merged == second.merge(first) and len(merged.edges) == 3
-compare(first, second); diff(first, second); consensus(merged.edges, 1); prune(merged, "m2", "a3.h2"); merged.resolutions()
+compare(first, second), diff(first, second), consensus(merged.edges, 1), merged.resolutions()
+prune(merged, "m2", "a3.h2")
 for each in FORMATS.values():
     write_circuit(each.part(merged), folder / f"out{each.suffix}")
     if each.read:
