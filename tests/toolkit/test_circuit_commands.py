@@ -140,7 +140,9 @@ def test_a_format_can_be_named_and_a_circuit_cut_to_it(circuit: Asks) -> None:
     assert "no word for 2 nodes and edges" in refused.stderr
     shown = circuit("export", "strange.json", "--to", "eap-ig", "--fit", "--findings", "--out", "out.txt").stdout
     assert "out.txt: 4 of 6 nodes and 3 of 4 edges" in shown
-    assert set(json.loads(Path("out.txt").read_text(encoding="utf-8"))) == {"cfg", "nodes", "edges"}
+    assert json.loads(Path("out.txt").read_text(encoding="utf-8"))["cfg"]["n_layers"] == 2
+    document(circuit("export", "first.graphml", "--out", "out.eap.json", "--shape", "6x8", "--json"))
+    assert json.loads(Path("out.eap.json").read_text(encoding="utf-8"))["cfg"]["n_heads"] == 8
 
 
 def test_a_plugins_format_is_written_too(circuit: Asks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,6 +194,7 @@ def test_other_programs_graphs_are_imported(circuit: Asks) -> None:
         (["consensus", "first.graphml", "--least", "0"], "at least one voice"),
         (["diff", "first.graphml", "second.json", "--alpha", "2"], "alpha is a probability"),
         (["export", "first.graphml", "--out", "out.xls"], "circuits are written to .graphml"),
+        (["export", "first.graphml", "--out", "out.gexf", "--shape", "6x8"], "--shape is for eap-ig"),
         (["export", "first.graphml", "--to", "gexx", "--out", "out.gexf"], "did you mean 'gexf'?"),
         (["import", "first.graphml", "--from", "eap-ig", "--out", "out.json"], "give --prompts and --metric"),
         (["import", "first.graphml", "--from", "circuit-tracer", "--out", "out.json"], "is not JSON"),

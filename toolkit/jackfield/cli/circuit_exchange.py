@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,14 +35,25 @@ def export(
     fit: Annotated[
         bool, typer.Option("--fit", help="Leave out nodes and edges that the format has no word for.")
     ] = False,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LxH", help="The model's layers and heads, such as 12x12; eap-ig only.", show_default=False
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Write a circuit in another format: graphml, json, gexf, dot, csv, eap-ig, or one that a plugin offers."""
+    from jackfield_circuits import Shape, write_eap_ig
     from jackfield_circuits.formats import FORMATS, format_of
 
     whole = circuit_at(circuit)
     name = to or format_of(out).name
     write = discover().exporter(name)
+    if shape:
+        if name != "eap-ig":
+            raise ConfigError(f"--shape is for eap-ig, and {name} has no place for it")
+        write = partial(write_eap_ig, shape=Shape.parse(shape))
     part = whole.findings() if findings else whole
     if fit and name in FORMATS:
         part = FORMATS[name].part(part)
