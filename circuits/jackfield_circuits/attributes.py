@@ -30,6 +30,8 @@ __all__ = [
     "read_edge",
     "read_node",
     "read_runs",
+    "shown_of_edge",
+    "shown_of_node",
 ]
 
 Attributes = dict[str, str | bool | int | float]
@@ -51,12 +53,12 @@ def graph_attributes(runs: Provenance) -> Attributes:
 
 def node_attributes(node: Node) -> Attributes:
     """Attributes of a node; what is not known is left out."""
-    return {**_shown_of_node(node), "evidence": _spell_evidence(node)}
+    return {**shown_of_node(node), "evidence": _spell_evidence(node)}
 
 
 def edge_attributes(edge: Edge) -> Attributes:
     """Attributes of an edge; what is not known is left out."""
-    return {**_shown_of_edge(edge), "evidence": _spell_evidence(edge)}
+    return {**shown_of_edge(edge), "evidence": _spell_evidence(edge)}
 
 
 def read_runs(found: Mapping[str, Any]) -> Provenance:
@@ -85,7 +87,7 @@ def read_node(node_id: str, found: Mapping[str, Any]) -> Node:
     node = Node(id=node_id)
     described = f"node {node}"
     node = node.claiming(_read_claims(described, found))
-    _check(described, found, _shown_of_node(node), _OF_NODE)
+    _check(described, found, shown_of_node(node), _OF_NODE)
     return node
 
 
@@ -100,7 +102,7 @@ def read_edge(source: str, target: str, found: Mapping[str, Any]) -> Edge:
     edge = Edge(source=source, target=target, receiver=found.get("receiver", ""))
     described = f"edge {edge}"
     edge = edge.claiming(_read_claims(described, found))
-    _check(described, found, _shown_of_edge(edge), _OF_EDGE)
+    _check(described, found, shown_of_edge(edge), _OF_EDGE)
     return edge
 
 
@@ -120,13 +122,13 @@ def read_claims(described: str, records: object) -> tuple[Evidence, ...]:
         raise CircuitError(f"{described}: {error}") from error
 
 
-def _shown_of_node(node: Node) -> Attributes:
+def shown_of_node(node: Node) -> Attributes:
     """What a node shows beside its evidence."""
     place = {"kind": node.kind, "layer": node.layer, "head": node.head}
     return {**{name: value for name, value in place.items() if value is not None}, **_shown(node)}
 
 
-def _shown_of_edge(edge: Edge) -> Attributes:
+def shown_of_edge(edge: Edge) -> Attributes:
     """What an edge shows beside its evidence."""
     return {"name": edge.name, "receiver": edge.receiver, **_shown(edge)}
 

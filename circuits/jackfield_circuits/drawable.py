@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import networkx as nx
 
-from jackfield_circuits.attributes import JSON_ATTRIBUTES
+from jackfield_circuits.attributes import Attributes, shown_of_edge, shown_of_node
 from jackfield_circuits.circuit import Circuit
 from jackfield_circuits.element import Element
 from jackfield_circuits.escape import escape
@@ -26,12 +25,10 @@ def drawable(circuit: Circuit) -> nx.MultiDiGraph:
         characters and backslashes are spelled ``\\uXXXX``.
     """
     graph = nx.MultiDiGraph()
-    plain = circuit.to_networkx()
-    for node in circuit.nodes:
-        graph.add_node(escape(node.id), **_dressed(node, plain.nodes[node.id]))
-    for edge in circuit.edges:
-        source, target, name = (escape(text) for text in (*edge.ends, edge.name))
-        graph.add_edge(source, target, name, **_dressed(edge, plain.edges[(*edge.ends, edge.name)]))
+    graph.add_nodes_from((escape(node.id), _dressed(node, shown_of_node(node))) for node in circuit.nodes)
+    graph.add_edges_from(
+        (*map(escape, (*edge.ends, edge.name)), _dressed(edge, shown_of_edge(edge))) for edge in circuit.edges
+    )
     return graph
 
 
@@ -41,11 +38,7 @@ def weight(element: Element) -> float | None:
     return None if strongest is None or math.isinf(strongest.score) else abs(strongest.score)
 
 
-def _dressed(element: Element, attributes: dict[str, Any]) -> dict[str, Any]:
-    dressed = {
-        escape(name): escape(value) if isinstance(value, str) else value
-        for name, value in attributes.items()
-        if name not in JSON_ATTRIBUTES
-    }
+def _dressed(element: Element, shown: Attributes) -> Attributes:
+    dressed = {escape(name): escape(value) if isinstance(value, str) else value for name, value in shown.items()}
     found = weight(element)
     return {"label": escape(str(element)), **dressed, **({} if found is None else {"weight": found})}
