@@ -34,6 +34,16 @@ class _Config(ForeignRecord):
     d_model: Annotated[int, Field(strict=True, ge=0)] = 0
 
 
+class _Node(ForeignRecord):
+    score: Annotated[float | None, Field(strict=True)] = None
+    in_graph: Annotated[bool, Field(strict=True)] = False
+
+    @property
+    def known_score(self) -> float | None:
+        """The score, or ``None`` where EAP-IG has none, which it writes as NaN."""
+        return None if self.score is None or math.isnan(self.score) else self.score
+
+
 class _Edge(ForeignRecord):
     score: Annotated[float, Field(strict=True)]
     in_graph: Annotated[bool, Field(strict=True)]
@@ -41,7 +51,7 @@ class _Edge(ForeignRecord):
 
 class _Document(ForeignRecord):
     cfg: _Config
-    nodes: dict[str, dict[str, Any]]
+    nodes: dict[str, _Node]
     edges: dict[str, _Edge]
 
 
@@ -65,8 +75,9 @@ def eap_ig_part(circuit: Circuit) -> Circuit:
 def to_eap_ig(circuit: Circuit, shape: Shape | None = None, d_model: int = 0) -> str:
     """Spell a circuit as the JSON that ``Graph.from_json`` of EAP-IG reads.
 
-    An edge has the strongest finite score as its score, or 0, and is in the graph if it is a finding; a node is in the
-    graph if one of its edges is. All else that is claimed, and the provenance of the runs, is left out.
+    An edge has the strongest finite score as its score, or 0, and is in the graph if it is a finding. A node about
+    which something is claimed has such a score too, and is in the graph if it is a finding or one of its edges is. All
+    else that is claimed, and the provenance of the runs, is left out.
 
     Parameters
     ----------
@@ -88,13 +99,17 @@ def to_eap_ig(circuit: Circuit, shape: Shape | None = None, d_model: int = 0) ->
     if strangers:
         raise CircuitError(
             f"EAP-IG has no word for {len(strangers)} nodes and edges of the circuit, such as {min(strangers)!r}; it "
-            "knows input, a0.h1, m0 and logits; leave the others out with eap_ig_part"
+            "knows input, a0.h1, m0 and logits; leave the others out (eap_ig_part, or --fit on the command line)"
         )
     shape = shape or _smallest(circuit)
+    for node in circuit.nodes:
+        _require_node(node.id, shape)
     for edge in circuit.edges:
         _require_edge(edge, shape)
     chosen = {end for edge in circuit.edges if edge.is_finding() for end in edge.ends}
-    ids = {"input", *(node.id for node in circuit.nodes), "logits"}
+    chosen |= {"logits", *(node.id for node in circuit.nodes if node.is_finding())}
+    nodes = {name: {"in_graph": name in chosen} for name in ("input", *(node.id for node in circuit.nodes), "logits")}
+    scored = {node.id: {**nodes[node.id], "score": _score(node)} for node in circuit.nodes if node.evidence}
     document = {
         "cfg": {
             "n_layers": shape.layers,
@@ -102,7 +117,7 @@ def to_eap_ig(circuit: Circuit, shape: Shape | None = None, d_model: int = 0) ->
             "parallel_attn_mlp": shape.parallel,
             "d_model": d_model,
         },
-        "nodes": {node_id: {"in_graph": node_id in chosen or node_id == "logits"} for node_id in ids},
+        "nodes": nodes | scored,
         "edges": {edge.name: {"score": _score(edge), "in_graph": edge.is_finding()} for edge in circuit.edges},
     }
     return strict_json.spell(document) + "\n"
@@ -128,8 +143,8 @@ def from_eap_ig(text: str, *, prompts: int, metric: str, unit: str = "", method:
     Returns
     -------
     Circuit
-        Every edge with its score, claimed by ``eap_ig``; the method says which edges are in the graph. Scores of nodes
-        and of neurons are passed over. The run, whose digest is made from the file, keeps the configuration.
+        Every edge, and every node that has one, with its score, claimed by ``eap_ig``; the method says which are in the
+        graph. Scores of neurons are passed over. The run, whose digest is made from the file, keeps the configuration.
 
     Raises
     ------
@@ -140,20 +155,22 @@ def from_eap_ig(text: str, *, prompts: int, metric: str, unit: str = "", method:
         document = _Document(**_object(strict_json.parse_numbers(text)))
         shape = Shape(document.cfg.n_layers, document.cfg.n_heads, document.cfg.parallel_attn_mlp)
         digest = hashlib.sha256("\x00".join((text, str(prompts), metric, unit, method)).encode()).hexdigest()[:16]
-        edges = []
-        for name, found in document.edges.items():
-            claim = Evidence(
-                plugin="eap_ig", method=f"{method}, in the graph" if found.in_graph else method,
-                metric=metric, unit=unit, score=found.score, n=prompts, run=digest,
-            )  # fmt: skip
-            edge = Edge.parse(name, [claim])
+        told: dict[str, Any] = {"metric": metric, "unit": unit, "n": prompts, "run": digest}
+
+        def claims(score: float | None, in_graph: bool) -> tuple[Evidence, ...]:
+            done = f"{method}, in the graph" if in_graph else method
+            return () if score is None else (Evidence(plugin="eap_ig", method=done, score=score, **told),)
+
+        edges = [Edge.parse(name, claims(found.score, found.in_graph)) for name, found in document.edges.items()]
+        nodes = [
+            Node(id=name, evidence=claims(found.known_score, found.in_graph)) for name, found in document.nodes.items()
+        ]
+        for edge in edges:
             _require_edge(edge, shape)
-            edges.append(edge)
-        nodes = [Node(id=name) for name in document.nodes]
         for node in nodes:
             _require_node(node.id, shape)
-        run = {"imported_from": "EAP-IG", "cfg": document.cfg.model_dump(), "prompts": prompts, "metric": metric}
-        return Circuit(nodes, edges, {digest: run})
+        run = {"imported_from": "EAP-IG", "cfg": document.cfg.model_dump(), "prompts": prompts, "method": method}
+        return Circuit(nodes, edges, {digest: run | {"metric": metric, "unit": unit}})
     except ValueError as error:
         raise CircuitFileError(f"the text is not JSON, or not all of it: {error}") from error
     except CircuitFileError:

@@ -89,13 +89,23 @@ def test_what_is_written_says_score_and_finding(circuit: Circuit, tmp_path: Path
         "m2->a3.h2<v>": {"score": 0.0, "in_graph": False},
     }
     assert {name for name, found in graph["nodes"].items() if found["in_graph"]} == {"a0.h1", "a3.h2", "logits"}
+    assert {name: found["score"] for name, found in graph["nodes"].items() if "score" in found} == {
+        "a0.h1": 1.2,
+        "m2": -2.5,
+    }
     back = read_eap_ig(path, prompts=8, metric="m")
+    assert {node.id: [claim.score for claim in node.evidence] for node in back.nodes if node.evidence} == {
+        "a0.h1": [1.2],
+        "m2": [-2.5],
+    }
     assert [edge.name for edge in back.edges] == [edge.name for edge in circuit.edges]
     assert [edge.evidence[0].score for edge in back.edges] == [1.2, -2.5, 0.0]
 
 
 def test_the_smallest_shape_is_taken_where_none_is_given(circuit: Circuit) -> None:
     assert json.loads(to_eap_ig(circuit))["cfg"]["n_layers"] == 4
+    with pytest.raises(CircuitError, match=r"has no node 'm7'"):
+        to_eap_ig(Circuit([Node(id="m7")]), Shape(3, 3))
     with pytest.raises(CircuitError, match=r"a model of 3 layers and 3 heads has no node 'a3\.h2'"):
         to_eap_ig(circuit, Shape(3, 3))
 
