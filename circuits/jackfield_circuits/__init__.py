@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 from jackfield_circuits.errors import CircuitError, CircuitFileError, JackfieldError
 
 if TYPE_CHECKING:
+    from jackfield_circuits.attribution_graph import from_attribution_graph, read_attribution_graph
     from jackfield_circuits.census import Census
     from jackfield_circuits.circuit import Circuit
     from jackfield_circuits.comparison import Comparison, compare
+    from jackfield_circuits.csv_pair import to_csv, write_csv
     from jackfield_circuits.difference import Difference, diff
+    from jackfield_circuits.dot import to_dot, write_dot
+    from jackfield_circuits.eap_ig import eap_ig_part, from_eap_ig, read_eap_ig, to_eap_ig, write_eap_ig
     from jackfield_circuits.edge import Edge
     from jackfield_circuits.evidence import Evidence
-    from jackfield_circuits.formats import read_circuit, write_circuit
+    from jackfield_circuits.formats import Format, read_circuit, write_circuit
+    from jackfield_circuits.gexf import to_gexf, write_gexf
     from jackfield_circuits.graphml import from_graphml, read_graphml, to_graphml, write_graphml
     from jackfield_circuits.neighbourhood import subgraph
     from jackfield_circuits.node import Node
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from jackfield_circuits.pruning import prune
     from jackfield_circuits.resolution import Resolution, resolve, speaker
     from jackfield_circuits.routes import Route, strongest_routes
+    from jackfield_circuits.schema import json_schema
     from jackfield_circuits.shape import Shape
     from jackfield_circuits.support import Support, consensus
     from jackfield_circuits.tasks import on_task, tasks_of
@@ -42,6 +48,7 @@ __all__ = [
     "Difference",
     "Edge",
     "Evidence",
+    "Format",
     "JackfieldError",
     "Node",
     "Place",
@@ -54,11 +61,17 @@ __all__ = [
     "compare",
     "consensus",
     "diff",
+    "eap_ig_part",
+    "from_attribution_graph",
+    "from_eap_ig",
     "from_graphml",
     "from_json",
+    "json_schema",
     "on_task",
     "prune",
+    "read_attribution_graph",
     "read_circuit",
+    "read_eap_ig",
     "read_graphml",
     "read_json",
     "render_page",
@@ -67,22 +80,35 @@ __all__ = [
     "strongest_routes",
     "subgraph",
     "tasks_of",
+    "to_csv",
+    "to_dot",
+    "to_eap_ig",
+    "to_gexf",
     "to_graphml",
     "to_json",
     "write_circuit",
+    "write_csv",
+    "write_dot",
+    "write_eap_ig",
+    "write_gexf",
     "write_graphml",
     "write_json",
     "write_page",
 ]
 
 _HOMES = {
+    "attribution_graph": ("from_attribution_graph", "read_attribution_graph"),
     "census": ("Census",),
     "circuit": ("Circuit",),
     "comparison": ("Comparison", "compare"),
+    "csv_pair": ("to_csv", "write_csv"),
     "difference": ("Difference", "diff"),
+    "dot": ("to_dot", "write_dot"),
+    "eap_ig": ("eap_ig_part", "from_eap_ig", "read_eap_ig", "to_eap_ig", "write_eap_ig"),
     "edge": ("Edge",),
     "evidence": ("Evidence",),
-    "formats": ("read_circuit", "write_circuit"),
+    "formats": ("Format", "read_circuit", "write_circuit"),
+    "gexf": ("to_gexf", "write_gexf"),
     "graphml": ("from_graphml", "read_graphml", "to_graphml", "write_graphml"),
     "neighbourhood": ("subgraph",),
     "node": ("Node",),
@@ -93,6 +119,7 @@ _HOMES = {
     "pruning": ("prune",),
     "resolution": ("Resolution", "resolve", "speaker"),
     "routes": ("Route", "strongest_routes"),
+    "schema": ("json_schema",),
     "shape": ("Shape",),
     "support": ("Support", "consensus"),
     "tasks": ("on_task", "tasks_of"),

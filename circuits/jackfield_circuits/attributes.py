@@ -30,6 +30,8 @@ __all__ = [
     "read_edge",
     "read_node",
     "read_runs",
+    "shown_of_edge",
+    "shown_of_node",
 ]
 
 Attributes = dict[str, str | bool | int | float]
@@ -51,12 +53,12 @@ def graph_attributes(runs: Provenance) -> Attributes:
 
 def node_attributes(node: Node) -> Attributes:
     """Attributes of a node; what is not known is left out."""
-    return _known(kind=node.kind, layer=node.layer, head=node.head) | _claims(node)
+    return {**shown_of_node(node), "evidence": _spell_evidence(node)}
 
 
 def edge_attributes(edge: Edge) -> Attributes:
     """Attributes of an edge; what is not known is left out."""
-    return {"name": edge.name, "receiver": edge.receiver} | _claims(edge)
+    return {**shown_of_edge(edge), "evidence": _spell_evidence(edge)}
 
 
 def read_runs(found: Mapping[str, Any]) -> Provenance:
@@ -83,8 +85,9 @@ def read_node(node_id: str, found: Mapping[str, Any]) -> Node:
         If the evidence is not valid, or if another attribute says what the evidence does not.
     """
     node = Node(id=node_id)
-    node = node.claiming(_read_claims(f"node {node}", found))
-    _check(f"node {node}", found, node_attributes(node), _OF_NODE)
+    described = f"node {node}"
+    node = node.claiming(_read_claims(described, found))
+    _check(described, found, shown_of_node(node), _OF_NODE)
     return node
 
 
@@ -97,8 +100,9 @@ def read_edge(source: str, target: str, found: Mapping[str, Any]) -> Edge:
         If the evidence is not valid, or if another attribute says what the evidence does not.
     """
     edge = Edge(source=source, target=target, receiver=found.get("receiver", ""))
-    edge = edge.claiming(_read_claims(f"edge {edge}", found))
-    _check(f"edge {edge}", found, edge_attributes(edge), _OF_EDGE)
+    described = f"edge {edge}"
+    edge = edge.claiming(_read_claims(described, found))
+    _check(described, found, shown_of_edge(edge), _OF_EDGE)
     return edge
 
 
@@ -118,24 +122,42 @@ def read_claims(described: str, records: object) -> tuple[Evidence, ...]:
         raise CircuitError(f"{described}: {error}") from error
 
 
-def _known(**values: str | float | None) -> Attributes:
-    return {name: value for name, value in values.items() if value is not None}
+def shown_of_node(node: Node) -> Attributes:
+    """What a node shows beside its evidence."""
+    place = {"kind": node.kind, "layer": node.layer, "head": node.head}
+    return {**{name: value for name, value in place.items() if value is not None}, **_shown(node)}
 
 
-def _claims(element: Element) -> Attributes:
-    flat: Attributes = {"plugins": ",".join(element.plugins), "finding": element.is_finding()}
-    if strongest := element.strongest():
-        flat |= _known(plugin=strongest.plugin, **_fields(strongest))
+def shown_of_edge(edge: Edge) -> Attributes:
+    """What an edge shows beside its evidence."""
+    return {"name": edge.name, "receiver": edge.receiver, **_shown(edge)}
+
+
+def _shown(element: Element) -> Attributes:
+    strongest = element.strongest()
+    if strongest is None:
+        return {"plugins": "", "finding": False}
+    shown = _fields(strongest)
+    flat: Attributes = {
+        "plugins": ",".join(element.plugins),
+        "finding": strongest.is_finding(),
+        "plugin": strongest.plugin,
+        **shown,
+    }
     for plugin in element.plugins:
-        if claim := element.strongest(plugin):
-            fields = _known(finding=claim.is_finding(), **_fields(claim))
-            flat |= {f"{plugin}.{name}": value for name, value in fields.items()}
-    evidence = [claim.model_dump(mode="json", exclude_none=True) for claim in element.evidence]
-    return flat | {"evidence": strict_json.spell(evidence)}
+        claim = element.strongest(plugin) or strongest
+        flat[f"{plugin}.finding"] = claim.is_finding()
+        for name, value in (shown if claim is strongest else _fields(claim)).items():
+            flat[f"{plugin}.{name}"] = value
+    return flat
 
 
-def _fields(claim: Evidence) -> dict[str, Any]:
-    return {name: _normal(getattr(claim, name)) for name in _CLAIM}
+def _spell_evidence(element: Element) -> str:
+    return strict_json.spell([claim.model_dump(mode="json", exclude_none=True) for claim in element.evidence])
+
+
+def _fields(claim: Evidence) -> Attributes:
+    return {name: _normal(value) for name in _CLAIM if (value := getattr(claim, name)) is not None}
 
 
 def _normal(value: Any) -> Any:

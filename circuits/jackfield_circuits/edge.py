@@ -10,7 +10,7 @@ from pydantic import model_validator
 from jackfield_circuits.element import Element
 from jackfield_circuits.errors import CircuitError
 from jackfield_circuits.evidence import Evidence
-from jackfield_circuits.node import ARROW, Node
+from jackfield_circuits.node import ARROW, require_node_id
 from jackfield_circuits.place import Place
 from jackfield_circuits.record import Label, Text
 
@@ -52,14 +52,15 @@ class Edge(Element):
 
     @model_validator(mode="after")
     def _name_is_readable(self) -> Edge:
-        Node(id=self.source)
-        Node(id=self.target)
+        for end in self.ends:
+            require_node_id(end)
         if not {"<", ">"}.isdisjoint(self.receiver):
             raise ValueError(f"a receiver holds no angle brackets, found {self.receiver!r}")
-        match = _NAME.fullmatch(self.name)
+        name = self.name
+        match = _NAME.fullmatch(name)
         if not match or match.groups("") != (self.source, self.target, self.receiver):
             raise ValueError(
-                f"the name {self.name!r} would be read as another edge; "
+                f"the name {name!r} would be read as another edge; "
                 "give what a target ends with in angle brackets as the receiver, without the brackets"
             )
         return self

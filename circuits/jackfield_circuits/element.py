@@ -21,11 +21,12 @@ class Element(Record):
     @field_validator("evidence")
     @classmethod
     def _canonical(cls, claims: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-        return tuple(sorted(set(claims), key=lambda claim: claim.sort_key))
+        return claims if len(claims) < 2 else tuple(sorted(set(claims), key=lambda claim: claim.sort_key))
 
     def claiming(self, claims: Iterable[Evidence]) -> Self:
         """This element with ``claims`` added to those it has."""
-        return type(self)(**{**dict(self), "evidence": (*self.evidence, *claims)})
+        evidence = Element(evidence=(*self.evidence, *claims)).evidence
+        return self.model_copy(update={"evidence": evidence})
 
     @property
     def plugins(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def escape_json(text: str) -> str:
 
 def unescape(text: str) -> str:
     """Read what `escape` wrote."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "\\" in text else text
 
 
 def _spell(match: re.Match[str]) -> str:

@@ -8,10 +8,17 @@ from jackfield_circuits.element import Element
 from jackfield_circuits.place import Place
 from jackfield_circuits.record import Label
 
-__all__ = ["ARROW", "Node"]
+__all__ = ["ARROW", "Node", "require_node_id"]
 
 ARROW = "->"
 """Stands between the ends of an edge's name, and so never in a node's id."""
+
+
+def require_node_id(text: str) -> str:
+    """The text, or ``ValueError`` if an edge's name could not tell where it ends."""
+    if ARROW in text:
+        raise ValueError(f"a node's id holds no {ARROW}, which joins the ends of an edge")
+    return text
 
 
 class Node(Element):
@@ -43,9 +50,7 @@ class Node(Element):
     @field_validator("id")
     @classmethod
     def _is_no_edge(cls, node_id: str) -> str:
-        if ARROW in node_id:
-            raise ValueError(f"a node's id holds no {ARROW}, which joins the ends of an edge")
-        return node_id
+        return require_node_id(node_id)
 
     def __str__(self) -> str:
         return self.id

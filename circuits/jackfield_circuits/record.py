@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from jackfield_circuits.errors import CircuitError
 
-__all__ = ["Label", "Record", "Text"]
+__all__ = ["ForeignRecord", "Label", "Record", "Text"]
 
 
 def _interchangeable(text: str) -> str:
@@ -43,6 +43,12 @@ class Record(BaseModel):
             super().__init__(**fields)
         except ValidationError as refusal:
             raise CircuitError(f"{type(self).__name__} is not valid: {_explain(refusal)}") from None
+
+
+class ForeignRecord(Record):
+    """A record of another program's file, whose surplus fields are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 def _explain(refusal: ValidationError) -> str:

@@ -1,98 +1,161 @@
-"""The guard at the door: only a plain GraphML document, which every reader reads alike, is let in."""
+"""The guard at the door: only a plain GraphML document, which every reader reads alike, is let in, part by part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn, cast
+from xml.parsers import expat
 
 from jackfield_circuits.errors import CircuitFileError
 
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+__all__ = ["Part", "fault", "visit_document"]
 
-__all__ = ["check_document"]
-
-_NAMESPACE = "{http://graphml.graphdrawing.org/xmlns}"
+_NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
+_ROOT, _KEY, _GRAPH, _DATA, _NODE, _EDGE = (
+    f"{_NAMESPACE} {name}" for name in ("graphml", "key", "graph", "data", "node", "edge")
+)
+_CHILDREN = {_ROOT: {_KEY, _GRAPH}, _GRAPH: {_DATA, _NODE, _EDGE}, _NODE: {_DATA}, _EDGE: {_DATA}}
 _TYPES = ("boolean", "int", "long", "float", "double", "string")
 
 
-def check_document(text: str) -> None:
-    """Refuse text that is not XML, is not a plain GraphML document, or means to harm its reader.
+@dataclass(frozen=True)
+class Part:
+    """A key, node or edge with all that it holds, or one of the data of the graph.
+
+    Attributes
+    ----------
+    kind
+        Which of the four it is.
+    attributes
+        The attributes of its element.
+    data
+        For each datum the id of its key and its text.
+    """
+
+    kind: Literal["key", "graph", "node", "edge"]
+    attributes: dict[str, str]
+    data: list[tuple[str, str]] = field(default_factory=list)
+
+
+def fault(found: str) -> CircuitFileError:
+    """The error for a document that is XML, and not a plain GraphML document."""
+    return CircuitFileError(f"the XML is not a plain GraphML document: {found}")
+
+
+def visit_document(text: str, take: Callable[[Part], None]) -> None:
+    """Go through a plain GraphML document and hand over each of its parts as soon as it is complete.
+
+    What was handed over is worth something only if this returns: the document may turn out to be damaged at its end.
 
     Raises
     ------
     CircuitFileError
         If the text declares a document type or entities, is not well-formed, is not GraphML, or is GraphML with parts
         that circuits do not have or that readers disagree about: several graphs, undirected or nested ones, hyperedges,
-        ports, default values, a key, a node or a datum given twice, edges to nodes that are not there.
+        ports, default values, a key or a node or an edge given twice, edges to nodes that are not there.
     """
     if not text.strip():
         raise CircuitFileError("the text is empty; a circuit, even without nodes, is a GraphML document")
+    guard = _Guard(take)
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ExternalEntityRefHandler = _refuse_declaration
+    parser.StartElementHandler, parser.EndElementHandler = guard.start, guard.end
+    parser.CharacterDataHandler = guard.text
     try:
-        root = fromstring(text, forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise CircuitFileError(
-            f"the XML declares a document type or entities ({type(error).__name__}), which can be used to harm its "
-            "reader; GraphML needs neither"
-        ) from error
-    except (ParseError, ValueError, LookupError) as error:
+        parser.Parse(text, True)
+    except (expat.ExpatError, ValueError, LookupError, OverflowError) as error:
         raise CircuitFileError(f"the text is not XML, or not all of it: {error}") from error
-    if problem := next(_problems(root), None):
-        raise CircuitFileError(f"the XML is not a plain GraphML document: {problem}")
+    guard.check_whole()
 
 
-def _problems(root: Element) -> Iterator[str]:
-    if root.tag != f"{_NAMESPACE}graphml":
-        yield f"its root is {root.tag!r}, not 'graphml' of the namespace {_NAMESPACE[1:-1]}"
-    yield from _strangers(root, "key", "graph")
-    keys = root.findall(f"{_NAMESPACE}key")
-    for key in keys:
-        if key.get("attr.type") not in _TYPES or key.get("for") not in ("graph", "node", "edge"):
-            yield f"the key {key.get('id')!r} is for {key.get('for')!r} and has the type {key.get('attr.type')!r}"
-        yield from _strangers(key)
-    yield from _twice("key", (key.get("id") for key in keys))
-    yield from _twice("key for", (f"{key.get('for')} {key.get('attr.name')}" for key in keys))
-    graphs = root.findall(f"{_NAMESPACE}graph")
-    if len(graphs) != 1:
-        yield f"it holds {len(graphs)} graphs, not one"
-    for graph in graphs:
-        yield from _graph_problems(graph)
+def _refuse_declaration(*_: object) -> NoReturn:
+    raise CircuitFileError(
+        "the XML declares a document type or entities, which can be used to harm its reader; GraphML needs neither"
+    )
 
 
-def _graph_problems(graph: Element) -> Iterator[str]:
-    if graph.get("edgedefault") != "directed":
-        yield f"its graph is {graph.get('edgedefault')!r}, not 'directed'"
-    yield from _strangers(graph, "data", "node", "edge")
-    nodes, edges = graph.findall(f"{_NAMESPACE}node"), graph.findall(f"{_NAMESPACE}edge")
-    for element in (graph, *nodes, *edges):
-        data = element.findall(f"{_NAMESPACE}data")
-        if element is not graph:
-            yield from _strangers(element, "data")
-        for datum in data:
-            yield from _strangers(datum)
-        yield from _twice("datum", (datum.get("key") for datum in data))
-    yield from _twice("node", (node.get("id") for node in nodes))
-    yield from _twice("edge", (edge.get("id") for edge in edges))
-    known = {node.get("id") for node in nodes}
-    for edge in edges:
-        if not {edge.get("source"), edge.get("target")} <= known:
-            yield f"an edge joins {edge.get('source')!r} to {edge.get('target')!r}, which are not both nodes"
+class _Guard:
+    """Checks every element where it stands."""
 
+    def __init__(self, take: Callable[[Part], None]) -> None:
+        self._take = take
+        self._open: list[str] = []
+        self._part = Part("graph", {})
+        self._datum = ""
+        self._texts: list[str] = []
+        self._graphs = 0
+        self._names: dict[str, set[str]] = {"key": set(), "key for": set(), "node": set(), "edge": set()}
+        self._ends: set[tuple[str | None, str | None]] = set()
 
-def _strangers(parent: Element, *expected: str) -> Iterator[str]:
-    for child in parent:
-        if child.tag not in [f"{_NAMESPACE}{name}" for name in expected]:
-            yield f"{child.tag!r} has no place in {parent.tag!r}"
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._check_place(tag)
+        self._open.append(tag)
+        if tag == _DATA:
+            if "key" not in attributes:
+                raise fault("a datum has no name")
+            self._datum, self._texts = attributes["key"], []
+            if self._open[-2] == _GRAPH:
+                self._part = Part("graph", {})
+        elif tag == _GRAPH:
+            self._graphs += 1
+            if attributes.get("edgedefault") != "directed":
+                raise fault(f"its graph is {attributes.get('edgedefault')!r}, not 'directed'")
+        elif tag != _ROOT:
+            self._part = Part(cast("Literal['key', 'node', 'edge']", _short(tag)), attributes)
 
+    def text(self, text: str) -> None:
+        self._texts.append(text)
 
-def _twice(noun: str, names: Iterable[str | None]) -> Iterator[str]:
-    seen: set[str | None] = set()
-    for name in names:
+    def end(self, tag: str) -> None:
+        self._open.pop()
+        if tag == _DATA:
+            self._part.data.append((self._datum, "".join(self._texts)))
+        if self._open and self._open[-1] in (_ROOT, _GRAPH) and tag != _GRAPH:
+            self._check_part(self._part)
+            self._take(self._part)
+
+    def check_whole(self) -> None:
+        if self._graphs != 1:
+            raise fault(f"it holds {self._graphs} graphs, not one")
+        for source, target in self._ends:
+            if not {source, target} <= self._names["node"]:
+                raise fault(f"an edge joins {source!r} to {target!r}, which are not both nodes")
+
+    def _check_place(self, tag: str) -> None:
+        if not self._open:
+            if tag != _ROOT:
+                raise fault(f"its root is {_short(tag)!r}, not 'graphml' of the namespace {_NAMESPACE}")
+        elif tag not in _CHILDREN.get(self._open[-1], ()):
+            raise fault(f"{_short(tag)!r} has no place in {_short(self._open[-1])!r}")
+
+    def _check_part(self, part: Part) -> None:
+        found = part.attributes
+        if part.kind == "graph":
+            return
+        self._check_new(part.kind, found.get("id"))
+        if part.kind == "edge":
+            self._ends.add((found.get("source"), found.get("target")))
+            if found.get("directed", "true") != "true":
+                raise fault(f"the edge {found['id']!r} is not directed")
+        elif part.kind == "key":
+            if found.get("attr.type") not in _TYPES or found.get("for") not in ("graph", "node", "edge"):
+                raise fault(
+                    f"the key {found['id']!r} is for {found.get('for')!r} and has the type {found.get('attr.type')!r}"
+                )
+            if "attr.name" not in found:
+                raise fault(f"the key {found['id']!r} names no attribute")
+            self._check_new("key for", f"{found['for']} {found['attr.name']}")
+
+    def _check_new(self, noun: str, name: str | None) -> None:
         if name is None:
-            yield f"a {noun} has no name"
-        if name in seen:
-            yield f"the {noun} {name!r} is given twice"
-        seen.add(name)
+            raise fault(f"a {noun} has no name")
+        if name in self._names[noun]:
+            raise fault(f"the {noun} {name!r} is given twice")
+        self._names[noun].add(name)
+
+
+def _short(tag: str) -> str:
+    """The name of an element without GraphML's namespace."""
+    return tag.removeprefix(f"{_NAMESPACE} ")

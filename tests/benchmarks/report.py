@@ -12,8 +12,8 @@ __all__ = ["performance_page"]
 _HEAD = """# Performance
 
 Made by `make bench` from what was measured last; every figure is of one machine, so read the ratios. A ratio compares
-with another package or a plain loop on the same weights and prompts, one after the other on the same machine. No test is
-timed.
+with another package or a plain loop on the same weights and prompts, one after the other on the same machine. Tests are
+never timed.
 """
 
 

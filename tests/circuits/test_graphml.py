@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from jackfield_circuits import (
     to_graphml,
     write_graphml,
 )
+from jackfield_circuits.attributes import JSON_ATTRIBUTES
 from jackfield_circuits.escape import escape, escape_json, unescape
 
 STEADY = settings(deadline=None, derandomize=True, max_examples=40)
@@ -123,6 +125,44 @@ def test_a_file_comes_back(circuit: Circuit, tmp_path: Path) -> None:
     assert read_graphml(path) == read_graphml(str(path)) == circuit
     assert path.read_bytes() == to_graphml(circuit).encode("utf-8")
     assert [file.name for file in path.parent.iterdir()] == ["circuit.graphml"]
+
+
+def written_by_networkx(circuit: Circuit) -> str:
+    """The same circuit, as networkx writes it."""
+
+    def escaped(attributes: dict[str, Any]) -> dict[str, Any]:
+        return {
+            escape(name): (escape_json if name in JSON_ATTRIBUTES else escape)(value)
+            if isinstance(value, str)
+            else value
+            for name, value in attributes.items()
+        }
+
+    shown = circuit.to_networkx()
+    graph = nx.MultiDiGraph(**escaped(shown.graph))
+    graph.add_nodes_from((escape(node), escaped(found)) for node, found in shown.nodes(data=True))
+    graph.add_edges_from(
+        (escape(source), escape(target), escape(name), escaped(found))
+        for source, target, name, found in shown.edges(keys=True, data=True)
+    )
+    document = io.BytesIO()
+    nx.write_graphml_xml(graph, document)
+    return document.getvalue().decode("utf-8")
+
+
+@STEADY
+@given(...)
+def test_the_text_is_what_networkx_would_write(circuit: Circuit) -> None:
+    assert to_graphml(circuit) == written_by_networkx(circuit)
+
+
+def test_the_text_of_an_awkward_circuit_is_what_networkx_would_write(circuit: Circuit, finding: dict[str, Any]) -> None:
+    claim = Evidence(**finding | {"method": AWKWARD, "plugin": AWKWARD, "n": 10**30})
+    awkward = Circuit(
+        edges=[Edge(source=AWKWARD, target="\u2192", receiver="\r\n", evidence=[claim])], runs=circuit.runs
+    )
+    for each in (circuit, circuit | awkward, Circuit()):
+        assert to_graphml(each) == written_by_networkx(each)
 
 
 def test_the_text_is_plain_enough_to_read(circuit: Circuit) -> None:

@@ -82,6 +82,7 @@ def test_what_is_not_graphml_of_a_circuit_is_refused(text: str, reason: str) -> 
         (r'(<node id=)"m2"', r'\1"a0.h1"', "the node 'a0.h1' is given twice"),
         (r'(<node id=)"m2"', r"<node name='m2'", "a node has no name"),
         (r'(<edge source=)"m2"', r'\1"m9"', "an edge joins 'm9' to 'a3.h2', which are not both nodes"),
+        (r'(?s)<node id="a3.h2">.*?</node>', "", "an edge joins '.*' to 'a3.h2', which are not both nodes"),
         (r'id="m2-&gt;a3.h2&lt;v&gt;"', 'id="a0.h1-&gt;a3.h2&lt;q&gt;"', "the edge 'a0.h1->a3.h2<q>' is given twice"),
         (r'<node id="m2">', '<node id="m2"><port name="p"/>', "port' has no place in .*node'"),
         (r'<node id="m2">', '<node id="m2"><graph edgedefault="directed"/>', "graph' has no place in .*node'"),
@@ -96,7 +97,7 @@ def test_what_is_not_graphml_of_a_circuit_is_refused(text: str, reason: str) -> 
         (r'(<data key="d0">)1(</data>)', r"\g<1>2\2", "has schema 2, .*upgrade jackfield"),
         (r'="m2"', r'="\\ud800"', "lone surrogate"),
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_a_document_that_was_tampered_with_is_refused(
     circuit: Circuit, pattern: str, replacement: str, reason: str

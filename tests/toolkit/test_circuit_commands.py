@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from jackfield.cli import app
+from jackfield.hookspecs import hookimpl
+from jackfield.registry import Registry
 from jackfield_circuits import Circuit, Edge, Evidence, read_circuit, write_circuit
 
 Asks = Callable[..., Result]
@@ -157,6 +159,63 @@ def test_parts_are_written(circuit: Asks) -> None:
     assert found == {"file": "part.graphml", "nodes": 2, "edges": 1}
 
 
+def test_a_circuit_is_exported_as_its_files_name_says(circuit: Asks) -> None:
+    for name in ("out.gexf", "out.dot", "out.json", "out.graphml", "out.eap.json"):
+        told = document(circuit("export", "first.graphml", "--out", name, "--json"))
+        assert told == {"file": name, "nodes": 4, "edges": 3}
+        assert Path(name).stat().st_size > 200
+    assert read_circuit("out.json") == read_circuit("first.graphml")
+
+
+def test_a_format_can_be_named_and_a_circuit_cut_to_it(circuit: Asks) -> None:
+    whole = read_circuit("first.graphml") | Circuit(edges=[Edge.parse("resid_pre.1->m9")])
+    write_circuit(whole, "strange.json")
+    refused = circuit("export", "strange.json", "--to", "eap-ig", "--out", "out.txt")
+    assert (refused.exit_code, Path("out.txt").exists()) == (2, False)
+    assert "no word for 2 nodes and edges" in refused.stderr
+    shown = circuit("export", "strange.json", "--to", "eap-ig", "--fit", "--findings", "--out", "out.txt").stdout
+    assert "out.txt: 4 of 6 nodes and 3 of 4 edges" in shown
+    assert json.loads(Path("out.txt").read_text(encoding="utf-8"))["cfg"]["n_layers"] == 2
+    document(circuit("export", "first.graphml", "--out", "out.eap.json", "--shape", "6x8", "--json"))
+    assert json.loads(Path("out.eap.json").read_text(encoding="utf-8"))["cfg"]["n_heads"] == 8
+
+
+def test_a_plugins_format_is_written_too(circuit: Asks, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lines:
+        @hookimpl
+        def register_exporters(self) -> dict[str, Callable[[Circuit, Path], object]]:
+            return {
+                "lines": lambda circuit, path: path.write_text("\n".join(map(str, circuit.edges)), encoding="utf-8")
+            }
+
+    registry = Registry.discover()
+    registry.register("lines", Lines())
+    monkeypatch.setattr("jackfield.cli.circuit_exchange.discover", lambda: registry)
+    document(circuit("export", "first.graphml", "--to", "lines", "--out", "out.txt", "--json"))
+    assert Path("out.txt").read_text(encoding="utf-8").split("\n") == ["input->m0", "m0->m1", "m0->logits"]
+
+
+def test_other_programs_graphs_are_imported(circuit: Asks) -> None:
+    document(circuit("export", "first.graphml", "--out", "out.eap.json", "--json"))
+    told = document(
+        circuit(
+            *("import", "out.eap.json", "--from", "eap-ig", "--prompts", "8", "--metric", "d", "--unit", "logits"),
+            *("--out", "back.graphml", "--json"),
+        )
+    )
+    assert told["edges"] == 3
+    back = read_circuit("back.graphml")
+    assert {edge.name: edge.evidence[0].score for edge in back.edges} == {
+        "input->m0": 2.0, "m0->m1": 0.5, "m0->logits": -1.0,
+    }  # fmt: skip
+    node = {"node_id": "E_1_0", "feature_type": "embedding", "influence": 0.5}
+    Path("traced.json").write_text(json.dumps({"metadata": {}, "nodes": [node], "links": []}), encoding="utf-8")
+    assert (
+        document(circuit("import", "traced.json", "--from", "circuit-tracer", "--out", "t.json", "--json"))["nodes"]
+        == 1
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -169,6 +228,12 @@ def test_parts_are_written(circuit: Asks) -> None:
         (["subgraph", "first.graphml", "a*", "--out", "part.json"], "named by 'a*'"),
         (["consensus", "first.graphml", "--least", "0"], "at least one voice"),
         (["diff", "first.graphml", "second.json", "--alpha", "2"], "alpha is a probability"),
+        (["export", "first.graphml", "--out", "out.xls"], "circuits are written to .graphml"),
+        (["export", "first.graphml", "--out", "out.gexf", "--shape", "6x8"], "--shape is for eap-ig"),
+        (["export", "first.graphml", "--to", "gexx", "--out", "out.gexf"], "did you mean 'gexf'?"),
+        (["import", "first.graphml", "--from", "eap-ig", "--out", "out.json"], "give --prompts and --metric"),
+        (["import", "first.graphml", "--from", "circuit-tracer", "--out", "out.json"], "is not JSON"),
+        (["stats", "out.gexf"], "circuits are read from .graphml, .json"),
     ],
 )
 def test_what_cannot_be_answered_is_one_message(circuit: Asks, arguments: list[str], message: str) -> None:

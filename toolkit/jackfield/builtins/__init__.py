@@ -1,8 +1,9 @@
-"""The core plugin: the tasks, metrics, models and causal models that jackfield comes with."""
+"""The core plugin: the tasks, metrics, models, causal models and file formats that jackfield comes with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jackfield.builtins import models, two_hop
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
     from jackfield.loading import LoadRequest
     from jackfield.metrics import Metric
     from jackfield.tasks import Task
+    from jackfield_circuits import Circuit
 
-__all__ = ["list_models", "register_causal_models", "register_metrics", "register_models", "register_tasks"]
+__all__ = [
+    "list_models",
+    "register_causal_models",
+    "register_exporters",
+    "register_metrics",
+    "register_models",
+    "register_tasks",
+]
 
 
 @hookimpl
@@ -57,3 +66,11 @@ def register_metrics() -> Iterable[Metric]:
 def register_causal_models() -> Mapping[str, object]:
     """Every built-in causal model."""
     return ALGORITHMS
+
+
+@hookimpl
+def register_exporters() -> Mapping[str, Callable[[Circuit, Path], None]]:
+    """Every format of files that circuits are written to."""
+    from jackfield_circuits.formats import FORMATS
+
+    return {name: each.write for name, each in FORMATS.items()}

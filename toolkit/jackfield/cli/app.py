@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from jackfield.cli.circuit_exchange import export, import_
 from jackfield.cli.circuit_page import view
 from jackfield.cli.circuit_parts import merge, prune, subgraph
 from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
@@ -127,6 +128,20 @@ _circuit.command(
         "circuit merge out/ioi out/two-hop --out all.graphml", "circuit merge out/demo --task ioi --out ioi.graphml"
     )
 )(merge)
+_circuit.command(
+    epilog=_examples(
+        "circuit export out/demo --out demo.gexf",
+        "circuit export out/demo --to dot --findings --out demo.gv",
+        "circuit export out/demo --fit --out demo.eap.json",
+    )
+)(export)
+_circuit.command(
+    "import",
+    epilog=_examples(
+        "circuit import graph.json --from circuit-tracer --out traced.graphml",
+        "circuit import graph.json --from eap-ig --prompts 64 --metric 'logit difference' --out eap.graphml",
+    ),
+)(import_)
 app.add_typer(_circuit, name="circuit")
 
 

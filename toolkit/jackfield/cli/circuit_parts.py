@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jackfield.cli.circuit_files import CircuitPath, OnTask, OutPath, circuit_at
+from jackfield.cli.circuit_files import CircuitPath, OnTask, OutPath, circuit_at, tell_of_file
 from jackfield.cli.terminal import AsJson, output, print_json, text
 
 if TYPE_CHECKING:
@@ -75,8 +75,4 @@ def _write(whole: Circuit, part: Circuit, path: Path, json: bool) -> None:
     from jackfield_circuits import write_circuit
 
     write_circuit(part, path)
-    if json:
-        print_json({"file": str(path), "nodes": len(part.nodes), "edges": len(part.edges)})
-    else:
-        kept = f"{len(part.nodes)} of {len(whole.nodes)} nodes and {len(part.edges)} of {len(whole.edges)} edges"
-        output().print(text(f"{path}: {kept}"), soft_wrap=True)
+    tell_of_file(whole, part, path, json)
