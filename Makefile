@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt
-GROUPS := test check docs changelog
+GROUPS := test tutorials check docs changelog
 
 # `make test WORKERS=0` stays in one process; `make test TESTS=tests/circuits` runs one room.
 WORKERS ?= 2
@@ -55,6 +55,10 @@ test: $(DEVELOP) ## Run the tests that take seconds
 test-all: $(DEVELOP) ## Run every test, also those that take minutes
 	$(PYTEST) -m "slow or not slow"
 
+.PHONY: tutorials
+tutorials: $(DEVELOP) ## Execute the tutorials and write them as notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python tutorials/execute.py
+
 .PHONY: check
 check: lint format types imports docs ## Check style, types, import contracts and documentation
 
@@ -79,8 +83,8 @@ docs: $(DEVELOP) ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .PHONY: bench
-bench: $(DEVELOP) ## Run the benchmarks; results go to out/bench/
-	$(BIN)/python -m tests.benchmarks
+bench: $(DEVELOP) ## Run the benchmarks; results go to out/bench/ and docs/performance.md
+	$(BIN)/python -m tests.benchmarks --page docs/performance.md
 
 .PHONY: peers
 peers: out/peers/pyvene/.stamp out/peers/auto_circuit/.stamp ## Install the packages that `make bench` compares with, each in its own environment

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jackfield_circuits.neighbourhood import subgraph
     from jackfield_circuits.node import Node
     from jackfield_circuits.node_link import from_json, read_json, to_json, write_json
+    from jackfield_circuits.page import render_page, write_page
     from jackfield_circuits.place import Place
     from jackfield_circuits.provenance import Provenance
     from jackfield_circuits.pruning import prune
@@ -60,6 +61,7 @@ __all__ = [
     "read_circuit",
     "read_graphml",
     "read_json",
+    "render_page",
     "resolve",
     "speaker",
     "strongest_routes",
@@ -70,6 +72,7 @@ __all__ = [
     "write_circuit",
     "write_graphml",
     "write_json",
+    "write_page",
 ]
 
 _HOMES = {
@@ -84,6 +87,7 @@ _HOMES = {
     "neighbourhood": ("subgraph",),
     "node": ("Node",),
     "node_link": ("from_json", "read_json", "to_json", "write_json"),
+    "page": ("render_page", "write_page"),
     "place": ("Place",),
     "provenance": ("Provenance",),
     "pruning": ("prune",),

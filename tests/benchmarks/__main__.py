@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from tests.benchmarks.report import performance_page
 
 FOLDER = Path(__file__).parent
 Measured = Mapping[str, float | int | str]
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "names", nargs="*", metavar="NAME", help=f"which to run, all unless named: {', '.join(known) or 'none yet'}"
     )
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the JSON files")
+    parser.add_argument("--page", type=Path, help="Markdown file to write all that was measured so far to")
     chosen = parser.parse_args(arguments)
     if unknown := sorted({*chosen.names} - {*known}):
         parser.error(f"no benchmark is called {', '.join(unknown)}; known: {', '.join(known) or 'none'}")
@@ -73,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measured = import_module(f"tests.benchmarks.bench_{name}").run()
         save(name, measured, chosen.out)
         console.print(table(name, measured))
+    if chosen.page:
+        chosen.page.write_text(performance_page(chosen.out, FOLDER), encoding="utf-8")
 
 
 if __name__ == "__main__":

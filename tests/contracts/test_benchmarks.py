@@ -50,3 +50,13 @@ def test_an_unknown_name_ends_with_a_usage_error(runner: dict[str, Any], capsys:
         runner["main"](["no-such-benchmark"])
     assert ended.value.code == 2
     assert "no benchmark is called no-such-benchmark" in capsys.readouterr().err
+
+
+def test_the_page_has_what_was_measured_last(runner: dict[str, Any], tmp_path: Path) -> None:
+    runner["save"]("replay", {"ratio": 6.0, "peer": "a|b"}, tmp_path)
+    runner["save"]("gone", {"ratio": 1.0}, tmp_path)
+    page = runner["performance_page"](tmp_path, FOLDER)
+    assert "## Replay" in page
+    assert "| ratio | 6 |" in page
+    assert r"| peer | a\|b |" in page
+    assert "Gone" not in page

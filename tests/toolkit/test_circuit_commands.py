@@ -53,6 +53,20 @@ def test_stats_count(circuit: Asks) -> None:
     assert "run 5f2c: task ioi, seed 0" in shown
 
 
+def test_view_writes_a_page_beside_the_circuit_or_where_it_is_told(circuit: Asks) -> None:
+    assert circuit("view", "first.graphml").stdout == "first.html: 4 nodes and 3 edges, to look at in a browser\n"
+    assert "<h1>first</h1>" in Path("first.html").read_text(encoding="utf-8")
+    told = document(circuit("view", "second.json", "-o", "pages/b.html", "--title", "Two & <b>", "--json"))
+    assert told == {"file": "pages/b.html", "nodes": 4, "edges": 3}
+    assert "<h1>Two &amp; &lt;b&gt;</h1>" in Path("pages/b.html").read_text(encoding="utf-8")
+
+
+def test_view_of_nothing_is_one_message(circuit: Asks) -> None:
+    done = circuit("view", "third.json")
+    assert done.exit_code == 2
+    assert not Path("third.html").exists()
+
+
 def test_consensus_lists_who_agrees(circuit: Asks) -> None:
     assert [found["name"] for found in document(circuit("consensus", "first.graphml", "--json"))] == ["input->m0"]
     shown = circuit("consensus", "first.graphml", "second.json", "--by", "run", "--least", "1").stdout

@@ -208,6 +208,7 @@ class Execution:
                 "circuit": CircuitRecord.of(circuit, settlements),
             }
         )
+        self._folder.write_page(ended, circuit)
         write_text(self._folder.report_file, render(ended, chapters))
         self._folder.write_manifest(ended)
 

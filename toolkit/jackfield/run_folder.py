@@ -62,6 +62,10 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def page_file(self) -> Path:
+        return self.path / "circuit.html"
+
+    @property
     def pictures_folder(self) -> Path:
         return self.path / "pictures"
 
@@ -185,7 +189,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Delete what a run writes here, and nothing else."""
-        single = (self.report_file, self.json_file, self.graphml_file, self.study_file, self.manifest_file)
+        told = (self.report_file, self.page_file, self.json_file, self.graphml_file)
+        single = (*told, self.study_file, self.manifest_file)
         for file in (*self.path.glob("results/*.nc"), *self.pictures_folder.glob("*.png"), *single):
             file.unlink(missing_ok=True)
         self._clear_checkpoints(*self.path.glob("results/*.partial"))
@@ -206,6 +211,14 @@ class RunFolder:
         result.save(path)
         self._clear_checkpoints(self._checkpoint_folder(label))
         return _digest(path)
+
+    def write_page(self, manifest: Manifest, circuit: Circuit, alpha: float = 0.05) -> None:
+        """Write the page to look at the circuit, in which every run leads to its chapter of the report."""
+        from jackfield_circuits import write_page
+
+        report = self.report_file.name
+        links = {record.digest: f"{report}#{record.label}" for record in manifest.analyses}
+        write_page(circuit, self.page_file, manifest.title, alpha, links, report)
 
     def write_pictures(self, pictures: Mapping[str, bytes]) -> None:
         """Write PNG files by stem, and delete those of an earlier run."""

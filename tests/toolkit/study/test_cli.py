@@ -54,6 +54,18 @@ def test_a_study_file_is_run_into_a_folder_of_its_name(jackfield: Runs) -> None:
     assert "first: tally: 3 in" in done.stderr
 
 
+def test_the_page_of_a_run_can_be_made_again(jackfield: Runs) -> None:
+    files = document(jackfield("run", "study.yaml", "--json"))["files"]
+    page = Path(files["page"])
+    made = page.read_bytes()
+    page.unlink()
+    assert document(jackfield("circuit", "view", "out/study", "--json"))["file"] == str(page)
+    assert page.read_bytes() == made
+    assert b"report.html#second" in made
+    document(jackfield("circuit", "view", "out/study", "-o", "elsewhere.html", "--json"))
+    assert b"report.html" not in Path("elsewhere.html").read_bytes()
+
+
 def test_flags_alone_make_a_study(jackfield: Runs) -> None:
     found = document(jackfield("run", "--model", "tiny", "--task", "names", "--analysis", "first", "--json"))
     assert found["folder"] == "out/names-tiny"

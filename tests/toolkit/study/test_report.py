@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from jackfield.study import Study
 
 Asks = Callable[..., Study]
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input", "link"}
 LOADS = {"src", "href", "srcset", "data", "action", "poster", "background"}
 
 
@@ -57,13 +58,26 @@ def test_the_page_is_well_formed(page: Page) -> None:
 
 
 def test_the_page_loads_nothing_and_forbids_loading(page: Page) -> None:
-    loaded = [value or "" for _, found in page.elements for name, value in found.items() if name in LOADS]
+    loaded = [
+        value or "" for tag, found in page.elements for name, value in found.items() if tag != "a" and name in LOADS
+    ]
     assert loaded
     assert all(value.startswith("data:image/png;base64,") for value in loaded)
     [policy] = [found["content"] for found in page.attributes("meta") if "http-equiv" in found]
     assert str(policy).startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
     assert "url(" not in page.text
     assert "@import" not in page.text
+
+
+def test_the_page_leads_to_the_circuit_s_page_and_back_to_every_chapter(study: Asks, tmp_path: Path) -> None:
+    run = study().run(tmp_path)
+    page = Page(run.report_file.read_text(encoding="utf-8"))
+    assert [found["href"] for found in page.attributes("a")] == 2 * [run.page_file.name]
+    circuit_page = Page(run.page_file.read_text(encoding="utf-8"))
+    assert [found["href"] for found in circuit_page.attributes("a")] == ["report.html"]
+    told, _ = json.JSONDecoder().raw_decode(circuit_page.text, circuit_page.text.index('{"alpha"'))
+    chapters = {f"report.html#{found['id']}" for _, found in page.elements if "id" in found}
+    assert {record["link"] for record in told["runs"]} == chapters == {"report.html#first", "report.html#second"}
 
 
 def test_hostile_text_is_shown_and_not_run(page: Page) -> None:

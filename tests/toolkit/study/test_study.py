@@ -30,6 +30,7 @@ def test_a_run_writes_every_file_of_its_layout(study: Asks, written: Written, tm
     study().run(tmp_path / "run")
     assert list(written(tmp_path / "run")) == [
         "circuit.graphml",
+        "circuit.html",
         "circuit.json",
         "manifest.json",
         "pictures/first_Effects.png",

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from jackfield.cli.circuit_page import view
 from jackfield.cli.circuit_parts import merge, prune, subgraph
 from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
 from jackfield.cli.circuit_transfer import transfer
@@ -106,6 +107,7 @@ def _circuits() -> None:
 
 
 _circuit.command(epilog=_examples("circuit stats out/demo", "circuit stats circuit.graphml --json"))(stats)
+_circuit.command(epilog=_examples("circuit view out/demo", "circuit view merged.graphml -o merged.html"))(view)
 _circuit.command(
     epilog=_examples("circuit consensus out/demo", "circuit consensus seed-0.graphml seed-1.graphml --by run --least 2")
 )(consensus)

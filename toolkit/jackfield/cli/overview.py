@@ -18,7 +18,9 @@ _STYLES = {"complete": "green", "failed": "bold red", "pending": "yellow", "unfi
 
 def as_json(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
     """The manifest, and where the run's files are."""
-    files = {"report": folder.report_file, "graphml": folder.graphml_file, "json": folder.json_file}
+    files = {
+        "report": folder.report_file, "page": folder.page_file, "graphml": folder.graphml_file, "json": folder.json_file
+    }  # fmt: skip
     results = {
         record.label: str(folder.result_file(record.label))
         for record in manifest.analyses
@@ -52,7 +54,8 @@ def print_overview(folder: RunFolder, manifest: Manifest) -> None:
         console.print(f"circuit: {size.nodes} nodes and {size.edges} edges, {size.findings} with a finding")
         for found in size.agreements:
             console.print(text(_agreed(found)), soft_wrap=True)
-        for name, path in (("graph", folder.graphml_file), ("report", folder.report_file)):
+        files = {"graph": folder.graphml_file, "picture": folder.page_file, "report": folder.report_file}
+        for name, path in files.items():
             console.print(text(f"{name}: {path}"), soft_wrap=True)
 
 
