@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from jackfield.testing.conformance.check import BrokenPromise, Check, NotApplicable
@@ -56,14 +56,21 @@ def _progress(subject: Subject) -> str:
     steps = subject.first.steps
     if not steps:
         raise BrokenPromise("it reported nothing")
-    for description, reports in groupby(steps, key=lambda step: step[0]):
-        counts = [(done, total) for _, done, total in reports]
-        totals = {total for _, total in counts}
-        if len(totals) > 1 or counts[0][0] != 0 or any(after < before for (before, _), (after, _) in pairwise(counts)):
-            raise BrokenPromise(f"{description!r} goes {', '.join(f'{done} of {total}' for done, total in counts[:4])}")
-        if counts[-1][0] != counts[-1][1] and subject.first.raised is None:
-            raise BrokenPromise(f"{description!r} ends at {counts[-1][0]} of {counts[-1][1]}")
+    for description in dict.fromkeys(description for description, _, _ in steps):
+        for stage in _stages([(done, total) for name, done, total in steps if name == description]):
+            done, totals = [count for count, _ in stage], {total for _, total in stage}
+            if len(totals) > 1 or done[0] != 0 or done != sorted(done):
+                seen = ", ".join(f"{count} of {total}" for count, total in stage[:4])
+                raise BrokenPromise(f"{description!r} goes {seen}")
+            if subject.first.raised is None and {done[-1]} != totals:
+                raise BrokenPromise(f"{description!r} ends at {done[-1]} of {max(totals)}")
     return f"{len(steps)} reports, each stage from 0 to its end"
+
+
+def _stages(reports: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """The reports under one description, cut where it begins again."""
+    starts = [index for index, (done, _) in enumerate(reports) if done == 0 or index == 0]
+    return [reports[start:end] for start, end in pairwise([*starts, len(reports)])]
 
 
 def _cancel(subject: Subject) -> str:
