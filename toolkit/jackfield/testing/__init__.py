@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from jackfield.testing.conformance import check_plugin, conformance
 from jackfield.testing.known_circuit import KnownCircuit, known_circuits
+from jackfield.trial import Trial
 
-__all__ = ["KnownCircuit", "check_plugin", "conformance", "known_circuits"]
+__all__ = ["KnownCircuit", "Trial", "check_plugin", "conformance", "known_circuits"]

@@ -49,9 +49,7 @@ class Rehearsal:
     pairs_changed: bool
 
 
-def rehearse(
-    analysis: Analysis[Any], bench: Bench, config: AnalysisConfig, interrupt: Progress = silent
-) -> Rehearsal:
+def rehearse(analysis: Analysis[Any], bench: Bench, config: AnalysisConfig, interrupt: Progress = silent) -> Rehearsal:
     """Run an analysis once, in an empty folder.
 
     Parameters

@@ -51,7 +51,12 @@ class Stage:
         from jackfield.loading import LoadRequest
 
         if self.trial.model.startswith(KNOWN):
-            return _recast(_known(self.trial.model).model, dtype, device)
+            known = (
+                self._known
+                if (dtype, device) == ("float32", "cpu") and self.trial.model == self.trial.task
+                else _known(self.trial.model)
+            )
+            return _recast(known.model, dtype, device)
         return self._registry.load_model(LoadRequest(self.trial.model, dtype, device, network=False))
 
     def recast(self, dtype: DType, device: str = "cpu") -> Bench:
@@ -90,10 +95,14 @@ class Stage:
         aside = bench.set_aside and change(bench.set_aside)
         return replace(bench, model=model or bench.model, pairs=change(bench.pairs), set_aside=aside)
 
+    @cached_property
+    def _known(self) -> KnownCircuit:
+        return _known(self.trial.task)
+
     @property
     def _task(self) -> Task:
         if self.trial.task.startswith(KNOWN):
-            return _known(self.trial.task).task
+            return self._known.task
         return self._registry.task(self.trial.task)
 
     @property

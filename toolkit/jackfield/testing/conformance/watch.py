@@ -36,7 +36,8 @@ class SideEffects:
     acts
         Files written, folders made, programs started and connections opened, in words.
     generators
-        Global generators of random numbers that were drawn from or seeded.
+        Global generators of random numbers that were drawn from or seeded; that of ``random`` is left out where
+        shapes are checked at run time.
     """
 
     printed: str = ""
@@ -46,9 +47,18 @@ class SideEffects:
 
 @contextmanager
 def watched() -> Iterator[SideEffects]:
-    """Watch the ``with`` block; what was seen is complete when it ends, also by an exception."""
+    """Watch the ``with`` block; what was seen is complete when it ends, also by an exception.
+
+    Global generators are moved on first, so that seeding them again is seen too, and in the end are as they were.
+    """
+    import numpy as np
+    import torch
+
     _hook_once()
     seen, text = SideEffects(), io.StringIO()
+    kept = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
+    for draw in (random.random, np.random.random, lambda: torch.rand(1)):
+        draw()
     before = _generators()
     _watchers.append(seen)
     try:
@@ -58,17 +68,25 @@ def watched() -> Iterator[SideEffects]:
         _watchers.remove(seen)
         seen.printed = text.getvalue()
         seen.generators = [name for name, state in _generators().items() if state != before[name]]
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])
+        torch.set_rng_state(kept[2])
 
 
 def _generators() -> dict[str, Any]:
     import numpy as np
     import torch
 
-    return {
-        "random": random.getstate(),
+    watched_here = {} if _shapes_are_checked() else {"random": random.getstate()}
+    return watched_here | {
         "numpy.random": repr(np.random.get_state(legacy=False)["state"]),
         "torch": torch.get_rng_state().numpy().tobytes(),
     }
+
+
+def _shapes_are_checked() -> bool:
+    """Whether jaxtyping checks shapes at run time: its checkers draw from ``random`` themselves."""
+    return any(type(finder).__module__.startswith("jaxtyping") for finder in sys.meta_path)
 
 
 def _hook_once() -> None:

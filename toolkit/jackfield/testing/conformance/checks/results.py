@@ -117,9 +117,7 @@ def same(left: Any, right: Any) -> str | None:
     """The part in which two results differ, in words; ``None`` if they are the same."""
     if not left.data.identical(right.data):
         names = [*map(str, left.data.data_vars)]
-        changed = [
-            name for name in names if name not in right.data or not left.data[name].identical(right.data[name])
-        ]
+        changed = [name for name in names if name not in right.data or not left.data[name].identical(right.data[name])]
         return f"the variable {changed[0]}" if changed else "the data's variables, coordinates or attributes"
     for part in ("baselines", "controls"):
         if dict(getattr(left, part)) != dict(getattr(right, part)):
