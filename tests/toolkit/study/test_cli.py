@@ -27,7 +27,7 @@ analyses: [first, {second: {scale: 2.0}}]
 VERBS = ("stats", "consensus", "compare", "diff", "paths", "resolve", "prune", "subgraph", "merge")
 COMMANDS = (
     ["run"], ["show"], ["verify"], ["plugins"], ["analyses"], ["tasks"], ["metrics"], ["models"],
-    ["models", "pull"], [], ["circuit"], *(["circuit", verb] for verb in VERBS),
+    ["models", "pull"], ["plugins", "check"], ["plugins", "new"], [], ["circuit"], *(["circuit", verb] for verb in VERBS),
 )  # fmt: skip
 
 

@@ -67,7 +67,8 @@ class LoyalResult(AnalysisResult):
         return [f"The largest effect is {float(self.data['effect'].max()):.2f} logits."]
 
     def to_circuit(self) -> Circuit:
-        nodes = [Node(id=self.named(str(i)), evidence=(e,)) for i, e in zip(self.data["place"].values, self.claims())]
+        claims = zip(self.data["place"].values, self.claims(), strict=True)
+        nodes = [Node(id=self.named(str(place)), evidence=(claim,)) for place, claim in claims]
         return Circuit(nodes=nodes, runs=self.runs())
 
     def named(self, node: str) -> str:
@@ -153,7 +154,7 @@ class ChangesPairs(Loyal):
 
 class Prints(Loyal):
     def run(self, bench: Bench, config: LoyalConfig) -> AnalysisResult:
-        print("patching")
+        print("patching")  # noqa: T201
         return super().run(bench, config)
 
 

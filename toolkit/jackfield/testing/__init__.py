@@ -1,4 +1,4 @@
-"""What authors of analyses need: the conformance kit, and transformers whose circuits are known because they were built.
+"""What authors of analyses need: the conformance kit, and transformers whose circuits are known from their making.
 
 The kit is ``conformance`` for test suites and ``check_plugin`` for everything else.
 """

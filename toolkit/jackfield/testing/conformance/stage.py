@@ -51,12 +51,8 @@ class Stage:
         from jackfield.loading import LoadRequest
 
         if self.trial.model.startswith(KNOWN):
-            known = (
-                self._known
-                if (dtype, device) == ("float32", "cpu") and self.trial.model == self.trial.task
-                else _known(self.trial.model)
-            )
-            return _recast(known.model, dtype, device)
+            shared = (dtype, device) == ("float32", "cpu") and self.trial.model == self.trial.task
+            return _recast((self._known if shared else _known(self.trial.model)).model, dtype, device)
         return self._registry.load_model(LoadRequest(self.trial.model, dtype, device, network=False))
 
     def recast(self, dtype: DType, device: str = "cpu") -> Bench:

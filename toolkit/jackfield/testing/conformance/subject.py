@@ -105,7 +105,7 @@ class Subject:
     def _stopped_at(self, report: int, by: BaseException) -> Rehearsal:
         countdown = iter(range(report - 1, -1, -1))
 
-        def interrupt(description: str, done: int, total: int) -> None:
+        def interrupt(*_: object) -> None:
             if next(countdown, 0) == 0:
                 raise by
 

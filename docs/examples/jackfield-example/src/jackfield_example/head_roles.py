@@ -69,7 +69,7 @@ class HeadRoles(Analysis[HeadRolesConfig]):
         )
 
     def _compared(self, bench, config, source, score, control) -> xr.Dataset:
-        """Scores ``[role, layer, head, prompt]`` beside their controls ``[role, prompt]``, one place after the other."""
+        """Scores ``[role, layer, head, prompt]`` beside their controls ``[role, prompt]``, by place."""
         shape = score.shape[:-1]
         effects = score.reshape(-1, score.shape[-1])
         controls = np.broadcast_to(control[:, None, None], score.shape).reshape(effects.shape)
