@@ -27,7 +27,8 @@ analyses: [first, {second: {scale: 2.0}}]
 VERBS = ("stats", "consensus", "compare", "diff", "paths", "resolve", "prune", "subgraph", "merge")
 COMMANDS = (
     ["run"], ["show"], ["verify"], ["plugins"], ["analyses"], ["tasks"], ["metrics"], ["models"],
-    ["models", "pull"], ["plugins", "check"], ["plugins", "new"], [], ["circuit"], *(["circuit", verb] for verb in VERBS),
+    ["models", "pull"], ["plugins", "check"], ["plugins", "new"], [],
+    ["circuit"], *(["circuit", verb] for verb in VERBS),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``jackfield plugins``, ``plugins check`` and ``plugins new``: what is installed, whether it is sound, what is next."""
+"""``jackfield plugins``, its ``check`` and ``new``: what is installed, whether it is sound, how to begin another."""
 
 from __future__ import annotations
 
