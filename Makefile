@@ -55,6 +55,10 @@ test: $(DEVELOP) ## Run the tests that take seconds
 test-all: $(DEVELOP) ## Run every test, also those that take minutes
 	$(PYTEST) -m "slow or not slow"
 
+.PHONY: examples
+examples: $(DEVELOP) ## Install the example plugin and follow the page for authors, as a stranger would
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) -m "slow or not slow" tests/examples
+
 .PHONY: check
 check: lint format types imports docs ## Check style, types, import contracts and documentation
 

@@ -44,7 +44,12 @@ def test_the_commands_of_the_page_work_one_after_the_other(tmp_path: Path) -> No
     assert INSTALL in COMMANDS
     script = "\n".join(["set -euo pipefail", *(INSTALL_HERE if line == INSTALL else line for line in COMMANDS)])
     done = subprocess.run(
-        ["bash", "-c", script], cwd=work, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", script],  # noqa: S607
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert (work / "jackfield-head-effects" / "out" / "induction" / "report.html").exists()

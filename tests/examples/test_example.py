@@ -1,4 +1,4 @@
-"""The example plugin, from its wheel: its own tests pass, and so do jackfield's beside it, without it and with it broken."""
+"""The example, from its wheel: its tests pass, and so do jackfield's with it present, disabled and broken."""
 
 from __future__ import annotations
 
