@@ -93,3 +93,14 @@ def test_weights_that_the_model_does_not_compute_with_are_refused(
     blocks = [_Other(block, changed) for block in gpt2.bridge.blocks]
     with pytest.raises(SiteError, match=site.replace(".", r"\.").replace("*", r"\*")):
         Projections.of(faulty(gpt2, blocks=blocks))
+
+
+def test_outputs_and_streams_in_float32_are_taken_by_models_in_other_formats() -> None:
+    from jackfield.testing.conformance.stage import Stage
+
+    for dtype in ("float64", "bfloat16"):
+        model = Stage(Registry(), Trial()).model(dtype)  # type: ignore[arg-type]
+        assert str(model.dtype) == f"torch.{dtype}"
+        written = Projections.of(model).written(0, torch.ones(model.shape.n_heads, model.shape.d_head))
+        assert written.dtype == torch.float32
+        assert unembedded(model, written[None]).dtype == model.dtype

@@ -7,6 +7,7 @@ import random
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -33,8 +34,8 @@ from jackfield.results import AnalysisResult
 from jackfield.sites import Site
 from jackfield.statistics import Estimate
 from jackfield.tasks import PairMaker, Task, Words
-from jackfield.testing import Trial, check_plugin
-from jackfield.testing.conformance import CHECKS, Report
+from jackfield.testing import Trial, check_plugin, conformance
+from jackfield.testing.conformance import CHECKS, Check, CheckOfPlugin, Outcome, Report, parametrised
 from jackfield.testing.conformance.checks import null
 from jackfield.testing.conformance.stage import Stage
 from jackfield_circuits import Circuit, Node
@@ -488,7 +489,32 @@ def test_a_report_of_nothing_but_skipped_checks_is_not_passed() -> None:
     assert not examined(module(register_exporters=register_exporters), only=["progress"]).passed
 
 
-@pytest.mark.parametrize("plugin", ["activation_patching", "circuit_discovery", "core"])
+@pytest.mark.parametrize(
+    ("status", "ending"), [("passed", None), ("failed", pytest.fail.Exception), ("skipped", pytest.skip.Exception)]
+)
+def test_a_check_in_a_test_suite_ends_as_its_outcome(
+    status: Any, ending: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Found:
+        def outcomes(self, check: Check) -> list[Outcome]:
+            return [Outcome(check.name, "loyal", status, "seen", check.promise, check.remedy)]
+
+    monkeypatch.setattr(parametrised, "_examination", lambda plugin: Found())
+    case = CheckOfPlugin("plugin", CHECKS[0])
+    with pytest.raises(ending, match="seen") if ending else nullcontext():
+        case()
+
+
+def test_the_decorator_makes_a_case_of_every_check() -> None:
+    @conformance("plugin")
+    def test(check: CheckOfPlugin) -> None:
+        check()
+
+    (mark,) = test.pytestmark
+    assert [case.id for case in mark.args[1]] == [check.name for check in CHECKS]
+
+
+@pytest.mark.parametrize("plugin", ["activation_patching", "back_patching", "circuit_discovery", "core", "function_vectors"])
 @pytest.mark.slow
 def test_a_built_in_plugin_passes(plugin: str) -> None:
     report = check_plugin(plugin)
