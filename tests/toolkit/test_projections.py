@@ -11,8 +11,12 @@ from torch import Tensor
 
 from jackfield.errors import SiteError
 from jackfield.hooked_model import HookedModel
+from jackfield.logit_lens import unembedded
 from jackfield.projections import Projections
+from jackfield.registry import Registry
 from jackfield.sites import Kind, Site
+from jackfield.testing import Trial
+from jackfield.testing.conformance.stage import Stage
 from jackfield.token_batch import TokenBatch
 
 INNER = (Kind.Q, Kind.K, Kind.V)
@@ -96,8 +100,6 @@ def test_weights_that_the_model_does_not_compute_with_are_refused(
 
 
 def test_outputs_and_streams_in_float32_are_taken_by_models_in_other_formats() -> None:
-    from jackfield.testing.conformance.stage import Stage
-
     for dtype in ("float64", "bfloat16"):
         model = Stage(Registry(), Trial()).model(dtype)  # type: ignore[arg-type]
         assert str(model.dtype) == f"torch.{dtype}"

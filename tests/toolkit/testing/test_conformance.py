@@ -492,9 +492,7 @@ def test_a_report_of_nothing_but_skipped_checks_is_not_passed() -> None:
 @pytest.mark.parametrize(
     ("status", "ending"), [("passed", None), ("failed", pytest.fail.Exception), ("skipped", pytest.skip.Exception)]
 )
-def test_a_check_in_a_test_suite_ends_as_its_outcome(
-    status: Any, ending: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_in_a_test_suite_ends_as_its_outcome(status: Any, ending: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Found:
         def outcomes(self, check: Check) -> list[Outcome]:
             return [Outcome(check.name, "loyal", status, "seen", check.promise, check.remedy)]
@@ -514,7 +512,9 @@ def test_the_decorator_makes_a_case_of_every_check() -> None:
     assert [case.id for case in mark.args[1]] == [check.name for check in CHECKS]
 
 
-@pytest.mark.parametrize("plugin", ["activation_patching", "back_patching", "circuit_discovery", "core", "function_vectors"])
+@pytest.mark.parametrize(
+    "plugin", ["activation_patching", "back_patching", "circuit_discovery", "core", "function_vectors"]
+)
 @pytest.mark.slow
 def test_a_built_in_plugin_passes(plugin: str) -> None:
     report = check_plugin(plugin)
