@@ -56,7 +56,7 @@ test-all: $(DEVELOP) ## Run every test, also those that take minutes
 	$(PYTEST) -m "slow or not slow"
 
 .PHONY: examples
-examples: $(DEVELOP) ## Install the example plugin and follow the page for authors, as a stranger would
+examples: $(DEVELOP) ## Check all plugins by the kit, install the example, follow the page for authors
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) -m "slow or not slow" tests/examples
 
 .PHONY: check

@@ -510,12 +510,3 @@ def test_the_decorator_makes_a_case_of_every_check() -> None:
 
     (mark,) = test.pytestmark
     assert [case.id for case in mark.args[1]] == [check.name for check in CHECKS]
-
-
-@pytest.mark.parametrize(
-    "plugin", ["activation_patching", "back_patching", "circuit_discovery", "core", "function_vectors"]
-)
-@pytest.mark.slow
-def test_a_built_in_plugin_passes(plugin: str) -> None:
-    report = check_plugin(plugin)
-    assert report.passed, str(report)
