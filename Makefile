@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -qq --constraint constraints.txt
-GROUPS := test check docs changelog
+GROUPS := test tutorials check docs changelog
 
 # `make test WORKERS=0` stays in one process; `make test TESTS=tests/circuits` runs one room.
 WORKERS ?= 2
@@ -58,6 +58,10 @@ test-all: $(DEVELOP) ## Run every test, also those that take minutes
 .PHONY: examples
 examples: $(DEVELOP) ## Check all plugins by the kit, install the example, follow the page for authors
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) -m "slow or not slow" tests/examples
+
+.PHONY: tutorials
+tutorials: $(DEVELOP) ## Execute the tutorials and write them as notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python tutorials/execute.py
 
 .PHONY: check
 check: lint format types imports docs ## Check style, types, import contracts and documentation
