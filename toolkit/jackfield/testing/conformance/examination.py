@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from jackfield.errors import UnknownNameError
+from jackfield.errors import PluginWarning, UnknownNameError
+from jackfield.plugin_record import describe
 from jackfield.progress import Progress, silent, track
 from jackfield.testing.conformance.check import BrokenPromise, Check, NotApplicable
 from jackfield.testing.conformance.checks import CHECKS
@@ -37,7 +38,6 @@ class Examination:
     """
 
     def __init__(self, plugin: str, registry: Registry | None = None) -> None:
-        from jackfield.errors import PluginWarning
         from jackfield.registry import Registry
 
         with warnings.catch_warnings():
@@ -108,7 +108,5 @@ def _outcome(check: Check, name: str, subject: Any) -> Outcome:
     except NotApplicable as reason:
         seen, status = str(reason), "skipped"
     except Exception as failure:
-        from jackfield.plugin_record import describe
-
         seen, status = f"could not be tried: {describe(failure)}", "failed"
     return Outcome(check.name, name, status, seen, check.promise, check.remedy)  # type: ignore[arg-type]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jackfield.errors import JackfieldError, UndefinedMetricError
+from jackfield.plugin_record import describe
 from jackfield.testing.conformance.check import BrokenPromise, NotApplicable
 from jackfield.testing.conformance.claims import claims_of
 from jackfield.testing.conformance.rehearsal import Rehearsal, rehearse
@@ -59,8 +61,6 @@ class Subject:
     @cached_property
     def upset(self) -> Rehearsal:
         """A run whose metric fails when it is asked for the second time."""
-        from dataclasses import replace
-
         metric, calls = self.stage.bench.metric, iter(range(10**9))
 
         def fail(logits: Any, key: Any) -> Any:
@@ -88,10 +88,10 @@ class Subject:
 
     def claims_on(self, bench: Bench, where: str) -> dict[Any, Evidence]:
         """What is claimed on another bench; ``BrokenPromise`` where the analysis fails there."""
-        run = self.on(bench)
-        if run.raised is not None:
-            raise BrokenPromise(f"{where} it raised {told(run.raised)}")
-        return claims_of(run.returned.to_circuit())
+        found = self.claims_unless_refused(bench, where)
+        if isinstance(found, JackfieldError):
+            raise BrokenPromise(f"{where} it raised {describe(found)}")
+        return found
 
     def claims_unless_refused(self, bench: Bench, where: str) -> dict[Any, Evidence] | JackfieldError:
         """What is claimed on another bench, or the jackfield error by which the analysis declines it."""
@@ -99,7 +99,7 @@ class Subject:
         if isinstance(run.raised, JackfieldError):
             return run.raised
         if run.raised is not None:
-            raise BrokenPromise(f"{where} it raised {told(run.raised)}")
+            raise BrokenPromise(f"{where} it raised {describe(run.raised)}")
         return claims_of(run.returned.to_circuit())
 
     def _stopped_at(self, report: int, by: BaseException) -> Rehearsal:
@@ -114,10 +114,3 @@ class Subject:
 
 class _Cancelled(Exception):  # noqa: N818
     """What a reporter raises to cancel."""
-
-
-def told(failure: BaseException) -> str:
-    """An exception in one line."""
-    from jackfield.plugin_record import describe
-
-    return describe(failure)

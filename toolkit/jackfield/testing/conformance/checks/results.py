@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jackfield.errors import JackfieldError
+from jackfield.plugin_record import describe
 from jackfield.testing.conformance.check import BrokenPromise, Check, NotApplicable
 
 if TYPE_CHECKING:
@@ -16,11 +17,9 @@ __all__ = ["CHECKS", "same"]
 
 
 def _result(subject: Subject) -> str:
-    from jackfield.testing.conformance.subject import told
-
     run, wanted = subject.first, subject.analysis.Result
     if run.raised is not None:
-        raise BrokenPromise(f"on its trial it raised {told(run.raised)}")
+        raise BrokenPromise(f"on its trial it raised {describe(run.raised)}")
     if not isinstance(run.returned, wanted):
         raise BrokenPromise(f"it returned a {type(run.returned).__name__}; Result says {wanted.__name__}")
     settings = subject.config.model_dump(mode="json")
@@ -55,9 +54,7 @@ def _saved(subject: Subject) -> str:
             result.save(path)
             read = subject.analysis.Result.load(path)
         except Exception as error:
-            from jackfield.testing.conformance.subject import told
-
-            raise BrokenPromise(f"it cannot be written and read: {told(error)}") from error
+            raise BrokenPromise(f"it cannot be written and read: {describe(error)}") from error
         size = path.stat().st_size
     if lost := same(result, read):
         raise BrokenPromise(f"{lost} is not what it was after writing and reading")
@@ -65,14 +62,13 @@ def _saved(subject: Subject) -> str:
 
 
 def _circuit(subject: Subject) -> str:
-    from jackfield.testing.conformance.subject import told
     from jackfield_circuits import Circuit, read_graphml, read_json, write_graphml, write_json
 
     result = subject.result
     try:
         circuit = result.to_circuit()
     except Exception as error:
-        raise BrokenPromise(f"to_circuit raised {told(error)}") from error
+        raise BrokenPromise(f"to_circuit raised {describe(error)}") from error
     if not isinstance(circuit, Circuit):
         raise BrokenPromise(f"to_circuit returned a {type(circuit).__name__}")
     if strange := {claim.run for claim in subject.claims.values()} - {result.provenance.digest}:
@@ -99,14 +95,13 @@ def _require_in_model(subject: Subject, circuit: Any) -> None:
 
 def _told(subject: Subject) -> str:
     from jackfield.chapter import Chapter
-    from jackfield.testing.conformance.subject import told
 
     try:
         chapter = Chapter.of(subject.result)
     except NotApplicable:
         raise
     except Exception as error:
-        raise BrokenPromise(f"a report cannot tell the result: {told(error)}") from error
+        raise BrokenPromise(f"a report cannot tell the result: {describe(error)}") from error
     parts = {"to_frame has no row": chapter.table.length, "plot": chapter.pictures, "summary": chapter.summary}
     if empty := [name for name, part in parts.items() if not part]:
         raise BrokenPromise(f"{empty[0]} is empty" if " " not in empty[0] else empty[0])

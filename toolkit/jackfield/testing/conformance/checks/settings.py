@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from jackfield.analysis import AnalysisConfig
 from jackfield.errors import ConfigError, JackfieldError
+from jackfield.plugin_record import describe
 from jackfield.testing.conformance.check import BrokenPromise, Check
+from jackfield.testing.conformance.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from jackfield.testing.conformance.subject import Subject
@@ -18,9 +20,6 @@ _ABSURD: tuple[Any, ...] = ((_NONSENSE,), (9999,), {_NONSENSE: _NONSENSE})
 
 
 def _settings(subject: Subject) -> str:
-    from jackfield.testing.conformance.rehearsal import rehearse
-    from jackfield.testing.conformance.subject import told
-
     kind = subject.analysis.Config
     if not (isinstance(kind, type) and issubclass(kind, AnalysisConfig)):
         raise BrokenPromise("Config is no subclass of jackfield.AnalysisConfig")
@@ -37,20 +36,18 @@ def _settings(subject: Subject) -> str:
             accepted += 1
             failure = rehearse(subject.analysis, subject.stage.bench, config).raised
             if failure is not None and not isinstance(failure, JackfieldError):
-                raise BrokenPromise(f"{name}={value!r} ends in {told(failure)}")
+                raise BrokenPromise(f"{name}={value!r} ends in {describe(failure)}")
     return f"{len(kind.model_fields)} fields given {len(_ABSURD)} absurd values each: {accepted} were left to the run"
 
 
 def _parsed(kind: type[AnalysisConfig], fields: dict[str, Any]) -> AnalysisConfig | None:
     """The settings, or ``None`` where they are refused; ``BrokenPromise`` where they are refused by another error."""
-    from jackfield.testing.conformance.subject import told
-
     try:
         return kind.parse(fields)
     except ConfigError:
         return None
     except Exception as error:
-        raise BrokenPromise(f"Config.parse raises {told(error)}, which is no ConfigError") from error
+        raise BrokenPromise(f"Config.parse raises {describe(error)}, which is no ConfigError") from error
 
 
 CHECKS = (
