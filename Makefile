@@ -55,6 +55,10 @@ test: $(DEVELOP) ## Run the tests that take seconds
 test-all: $(DEVELOP) ## Run every test, also those that take minutes
 	$(PYTEST) -m "slow or not slow"
 
+.PHONY: examples
+examples: $(DEVELOP) ## Check all plugins by the kit, install the example, follow the page for authors
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) -m "slow or not slow" tests/examples
+
 .PHONY: tutorials
 tutorials: $(DEVELOP) ## Execute the tutorials and write them as notebooks
 	OMP_NUM_THREADS=1 $(BIN)/python tutorials/execute.py

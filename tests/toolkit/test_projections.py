@@ -11,8 +11,12 @@ from torch import Tensor
 
 from jackfield.errors import SiteError
 from jackfield.hooked_model import HookedModel
+from jackfield.logit_lens import unembedded
 from jackfield.projections import Projections
+from jackfield.registry import Registry
 from jackfield.sites import Kind, Site
+from jackfield.testing import Trial
+from jackfield.testing.conformance.stage import Stage
 from jackfield.token_batch import TokenBatch
 
 INNER = (Kind.Q, Kind.K, Kind.V)
@@ -93,3 +97,12 @@ def test_weights_that_the_model_does_not_compute_with_are_refused(
     blocks = [_Other(block, changed) for block in gpt2.bridge.blocks]
     with pytest.raises(SiteError, match=site.replace(".", r"\.").replace("*", r"\*")):
         Projections.of(faulty(gpt2, blocks=blocks))
+
+
+def test_outputs_and_streams_in_float32_are_taken_by_models_in_other_formats() -> None:
+    for dtype in ("float64", "bfloat16"):
+        model = Stage(Registry(), Trial()).model(dtype)  # type: ignore[arg-type]
+        assert str(model.dtype) == f"torch.{dtype}"
+        written = Projections.of(model).written(0, torch.ones(model.shape.n_heads, model.shape.d_head))
+        assert written.dtype == torch.float32
+        assert unembedded(model, written[None]).dtype == model.dtype

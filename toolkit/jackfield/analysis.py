@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jackfield.errors import ConfigError
+from jackfield.trial import Trial
 
 if TYPE_CHECKING:
     from jackfield.bench import Bench
@@ -66,6 +67,8 @@ class Analysis(ABC, Generic[ConfigT]):
     """Its settings."""
     Result: ClassVar[type[AnalysisResult]]
     """What it returns."""
+    trial: ClassVar[Trial] = Trial()
+    """What ``jackfield plugins check`` tries it on."""
 
     @abstractmethod
     def run(self, bench: Bench, config: ConfigT) -> AnalysisResult:

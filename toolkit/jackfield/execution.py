@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Execution", "Step"]
 
 
+_INTERRUPTED = "was interrupted; interrupted once more, it is given up and the others go on"
+
+
 @dataclass(frozen=True)
 class Step:
     """One analysis of a study, with settings that were accepted, and what it is asked about."""
@@ -130,7 +133,8 @@ class Execution:
         asked = None if step.question == self._config.question() else self._asked(step.question)
         pending = step.record(self._benches[step.question], asked)
         if earlier is None or earlier.status != "complete":
-            return pending
+            again = earlier is not None and earlier.digest == pending.digest and _INTERRUPTED in earlier.notes
+            return pending.model_copy(update={"notes": (_INTERRUPTED,)}) if again else pending
         if earlier.digest != pending.digest:
             note = "computed again, because the model, the task, the plugin or a package has changed"
             return pending.model_copy(update={"notes": (note,)})
@@ -153,7 +157,8 @@ class Execution:
             _require_honest(step, record, result)
             sha256 = self._folder.write_result(step.label, result)
             done = {"status": "complete", "sha256": sha256, "seconds": round(time.monotonic() - started, 3)}
-            record = record.model_copy(update=done)
+            notes = tuple(note for note in record.notes if note != _INTERRUPTED)
+            record = record.model_copy(update={**done, "notes": notes})
             self._results[step.label] = self._folder.load_result(record, step.analysis.Result)
             self._note(record)
         if step.label in self._results:
@@ -161,7 +166,10 @@ class Execution:
 
     @contextmanager
     def _failing_alone(self, record: AnalysisRecord) -> Iterator[None]:
-        """Record an exception as the failure of one analysis, unless it cancels the study."""
+        """Record an exception as the failure of one analysis, unless it cancels the study.
+
+        An interrupt ends the run; when the same analysis is interrupted again after that, it alone has failed.
+        """
         try:
             yield
         except FAILURES as failure:
@@ -172,6 +180,13 @@ class Execution:
             text = f"{type(failure).__name__}: {failure}" if expected else describe(failure)
             reason = {"error": visible(text), "traceback": None if expected else visible(format_traceback(failure))}
             self._note(record.model_copy(update={"status": "failed", **reason}))
+        except KeyboardInterrupt as interrupt:
+            if record.status != "pending" or interrupt is self._relay.cancelled_by:
+                raise
+            if _INTERRUPTED not in record.notes:
+                self._note(record.model_copy(update={"notes": (*record.notes, _INTERRUPTED)}))
+                raise
+            self._note(record.model_copy(update={"status": "failed", "error": "interrupted twice", "notes": ()}))
 
     def _note(self, record: AnalysisRecord) -> None:
         self._manifest = self._manifest.with_record(record)

@@ -126,6 +126,11 @@ class HookedModel:
     def device(self) -> torch.device:
         return next(self._bridge.original_model.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of the weights."""
+        return next(self._bridge.original_model.parameters()).dtype
+
     def tokenize(self, prompts: Sequence[str], padding_side: PaddingSide = "right") -> TokenBatch:
         """Turn prompts into a padded batch on the model's device.
 

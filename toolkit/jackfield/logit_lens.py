@@ -43,7 +43,7 @@ def unembedded(
     """
     bridge = model.bridge
     with torch.no_grad(), nothing_retained(bridge):
-        logits: Tensor = bridge.unembed(bridge.ln_final(stream))
+        logits: Tensor = bridge.unembed(bridge.ln_final(stream.to(model.dtype)))
     return logits
 
 

@@ -129,9 +129,9 @@ class Projections:
 
     @torch.no_grad()
     def written(self, layer: int, z: Float[Tensor, "*batch head d_head"]) -> Float[Tensor, "*batch head d_model"]:
-        """What each head adds to the residual stream, without the bias that no head owns."""
+        """What each head adds to the residual stream, without the bias that no head owns, in the dtype of ``z``."""
         heads = self._layers[layer]
-        parts = torch.einsum("...hi,hid->...hd", z, heads.out)
+        parts = torch.einsum("...hi,hid->...hd", z, heads.out.to(z.dtype))
         if heads.norm_after is None:
             return parts
         whole = parts.sum(-2)

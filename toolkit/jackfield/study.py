@@ -46,7 +46,8 @@ class Study:
         Names and settings are checked before anything is loaded. A result that the folder already holds, made from the
         same inputs and unchanged since, is kept; it is read back, and ``after_analysis`` is not called for it again. An
         analysis that raises is recorded as failed, and the others go on. An interrupt, or an exception raised by
-        ``progress``, ends the run and leaves a folder in which the same study resumes.
+        ``progress``, ends the run and leaves a folder in which the same study resumes. An analysis that is interrupted
+        in two runs of a folder, one after the other, is recorded as failed, and the others go on.
 
         Parameters
         ----------

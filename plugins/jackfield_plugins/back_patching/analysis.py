@@ -13,6 +13,7 @@ from jackfield.analysis import Analysis
 from jackfield.bench import Bench
 from jackfield.comparison import LEVEL
 from jackfield.statistics import Estimate, false_discovery_rate, sign_p_values
+from jackfield.trial import Trial
 from jackfield_plugins.back_patching.cases import CATEGORIES, Cases
 from jackfield_plugins.back_patching.config import BackPatchingConfig
 from jackfield_plugins.back_patching.held_out import UNIT, held_out, rates
@@ -42,6 +43,10 @@ class BackPatching(Analysis[BackPatchingConfig]):
     summary: ClassVar[str] = "share of failed two-hop questions that a later layer's state repairs in an earlier one"
     Config = BackPatchingConfig
     Result = BackPatchingResult
+    trial: ClassVar[Trial] = Trial(
+        "fieldmouse", "two_hop.out_of_distribution", pairs=96,
+        settings={"positions": ["FIRST"], "sources": [3, 4], "targets": [1], "tokens": 2},
+    )  # fmt: skip
 
     def run(self, bench: Bench, config: BackPatchingConfig) -> BackPatchingResult:
         """Sweep all pairs of layers that ``config`` names.

@@ -12,6 +12,7 @@ from jackfield.analysis import Analysis
 from jackfield.bench import Bench
 from jackfield.errors import ConfigError
 from jackfield.statistics import Estimate
+from jackfield.trial import Trial
 from jackfield_plugins.function_vectors.answers import ZERO_SHOT, answered, carried, contexts
 from jackfield_plugins.function_vectors.composition import composed, require_compositions
 from jackfield_plugins.function_vectors.config import FunctionVectorsConfig
@@ -44,6 +45,16 @@ class FunctionVectors(Analysis[FunctionVectorsConfig]):
     summary: ClassVar[str] = "which heads carry a function that examples show, and whether what they carry suffices"
     Config = FunctionVectorsConfig
     Result = FunctionVectorsResult
+    trial: ClassVar[Trial] = Trial(
+        "fieldmouse",
+        "in_context.capital",
+        pairs=4,
+        settings={
+            "functions": ["in_context.capital", "in_context.continent", "in_context.plural"],
+            "corruptions": ["random_words"], "contexts": ["spoilt_examples"], "mean_prompts": 24,
+            "corrupted_prompts": 8, "layers": [2, 3], "strengths": [2.0],
+        },
+    )  # fmt: skip
 
     def run(self, bench: Bench, config: FunctionVectorsConfig) -> FunctionVectorsResult:
         """Extract and evaluate the vectors of all functions that ``config`` names.

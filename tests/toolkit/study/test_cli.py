@@ -27,7 +27,8 @@ analyses: [first, {second: {scale: 2.0}}]
 VERBS = ("stats", "consensus", "compare", "diff", "paths", "resolve", "prune", "subgraph", "merge")
 COMMANDS = (
     ["run"], ["show"], ["verify"], ["plugins"], ["analyses"], ["tasks"], ["metrics"], ["models"],
-    ["models", "pull"], [], ["circuit"], *(["circuit", verb] for verb in VERBS),
+    ["models", "pull"], ["plugins", "check"], ["plugins", "new"], [],
+    ["circuit"], *(["circuit", verb] for verb in VERBS),
 )  # fmt: skip
 
 
@@ -116,6 +117,19 @@ def test_an_interrupt_says_how_to_go_on_and_the_same_command_does(jackfield: Run
     ledger.raises.clear()
     assert jackfield("run", "study.yaml").exit_code == 0
     assert ledger.calls["first"] == 1
+
+
+def test_an_analysis_that_is_interrupted_twice_is_given_up_and_the_others_go_on(jackfield: Runs, ledger: Any) -> None:
+    ledger.raises["first"] = KeyboardInterrupt()
+    assert jackfield("run", "study.yaml").exit_code == 130
+    assert ledger.calls["second"] == 0
+    done = jackfield("run", "study.yaml")
+    assert done.exit_code == 1
+    assert "interrupted twice" in done.stdout
+    assert ledger.calls["second"] == 1
+    ledger.raises.clear()
+    assert jackfield("run", "study.yaml").exit_code == 0
+    assert (ledger.calls["first"], ledger.calls["second"]) == (3, 1)
 
 
 def test_another_study_needs_another_folder_or_a_fresh_start(jackfield: Runs) -> None:

@@ -14,7 +14,8 @@ from jackfield.cli.circuit_page import view
 from jackfield.cli.circuit_parts import merge, prune, subgraph
 from jackfield.cli.circuit_questions import compare, consensus, diff, paths, resolve, stats
 from jackfield.cli.circuit_transfer import transfer
-from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_plugins, list_tasks, pull_model
+from jackfield.cli.listings import list_analyses, list_metrics, list_models, list_tasks, pull_model
+from jackfield.cli.plugins import check_plugin, list_plugins, new_plugin
 from jackfield.cli.run import run
 from jackfield.cli.show import show
 from jackfield.cli.terminal import complain
@@ -59,6 +60,7 @@ def _group(**options: Any) -> typer.Typer:
 
 
 app = _group(cls=_Commands, no_args_is_help=True)
+_plugins = _group(invoke_without_command=True)
 _models = _group(invoke_without_command=True)
 _circuit = _group(no_args_is_help=True)
 
@@ -93,7 +95,15 @@ app.command(
 )(run)
 app.command(epilog=_examples("show out/demo", "show out/demo --json"))(show)
 app.command(epilog=_examples("verify out/demo/circuit.graphml", "verify circuit.json --model ./my-gpt2 --json"))(verify)
-app.command("plugins", epilog=_examples("plugins", "plugins --traceback", "plugins --json"))(list_plugins)
+_plugins.callback(
+    epilog=_examples("plugins", "plugins --traceback", "plugins --json", "plugins check activation_patching")
+)(list_plugins)
+_plugins.command(
+    "check",
+    epilog=_examples("plugins check activation_patching", "plugins check my_plugin --only padding --json"),
+)(check_plugin)
+_plugins.command("new", epilog=_examples("plugins new head_roles", "plugins new head_roles --into ~/code"))(new_plugin)
+app.add_typer(_plugins, name="plugins")
 app.command("analyses", epilog=_examples("analyses", "analyses activation_patching"))(list_analyses)
 app.command("tasks", epilog=_examples("tasks", "tasks --json"))(list_tasks)
 app.command("metrics", epilog=_examples("metrics", "metrics --json"))(list_metrics)

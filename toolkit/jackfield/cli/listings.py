@@ -1,4 +1,4 @@
-"""``jackfield plugins``, ``analyses``, ``tasks``, ``metrics`` and ``models``: what is there to study with."""
+"""``jackfield analyses``, ``tasks``, ``metrics`` and ``models``: what is there to study with."""
 
 from __future__ import annotations
 
@@ -13,36 +13,9 @@ from jackfield.cli.terminal import AsJson, output, print_json, print_table, repo
 
 if TYPE_CHECKING:
     from jackfield.analysis import Analysis
-    from jackfield.plugin_record import PluginRecord
     from jackfield.registry import Registry
 
-__all__ = ["list_analyses", "list_metrics", "list_models", "list_plugins", "list_tasks", "pull_model"]
-
-_STYLES = {"loaded": "green", "broken": "bold red", "disabled": "dim"}
-
-
-def list_plugins(
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where plugins that are broken fail.")] = False,
-    json: AsJson = False,
-) -> None:
-    """List the installed plugins, what they offer, and why one does not work."""
-    registry = discover()
-    records, offered = registry.records, _offered(registry)
-    if json:
-        print_json([record.as_dict() | {"offers": offered.get(record.name, {})} for record in records])
-        return
-    print_table(
-        ("plugin", "from", "status", "offers"),
-        (
-            (record.name, record.origin, text(record.status, _STYLES[record.status]), _summed(offered, record))
-            for record in records
-        ),
-    )
-    for record in records:
-        for complaint in ([record.error] if record.error else []) + list(record.warnings):
-            output().print(text(f"{record.name}: {complaint}", "yellow"), soft_wrap=True)
-        if traceback and record.traceback:
-            output().print(text(record.traceback, "dim"), soft_wrap=True)
+__all__ = ["list_analyses", "list_metrics", "list_models", "list_tasks", "pull_model"]
 
 
 def list_analyses(
@@ -110,27 +83,6 @@ def pull_model(
         print_json({"name": name, "path": str(path)})
     else:
         output().print(text(path), soft_wrap=True)
-
-
-def _offered(registry: Registry) -> dict[str, dict[str, list[str]]]:
-    """Plugin -> kind of thing -> names."""
-    catalogue: Mapping[str, Mapping[str, Any]] = {
-        "model": registry.models(), "task": registry.tasks(), "metric": registry.metrics(),
-        "analysis": registry.analyses(), "intervention": registry.interventions(),
-        "causal model": registry.causal_models(), "exporter": registry.exporters(),
-    }  # fmt: skip
-    offered: dict[str, dict[str, list[str]]] = {}
-    for noun, names in catalogue.items():
-        for name in names:
-            offered.setdefault(registry.provider(noun, name), {}).setdefault(noun, []).append(name)
-    return offered
-
-
-def _summed(offered: Mapping[str, Mapping[str, Sequence[str]]], record: PluginRecord) -> str:
-    return "; ".join(
-        f"{noun} {', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''}"
-        for noun, names in offered.get(record.name, {}).items()
-    )
 
 
 def _analysis(registry: Registry, kind: type[Analysis[Any]]) -> dict[str, Any]:
