@@ -126,8 +126,7 @@ def make_featuriser(
         return Featuriser(basis, Chosen(basis.features, range(basis.features)))
 
     def half() -> Featuriser:
-        scale = float(activations.std()) or 1.0
-        return Featuriser(Coupling(d_model, dimensions, scale, generator), Chosen(d_model, range(d_model // 2)))
+        return Featuriser(Coupling(activations, dimensions, generator), Chosen(d_model, range(d_model // 2)))
 
     def varying() -> Featuriser:
         most = activations.var(0).argsort(descending=True)[:dimensions].tolist()

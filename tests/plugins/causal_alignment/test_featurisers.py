@@ -81,7 +81,7 @@ def test_principal_directions_are_those_of_most_variance() -> None:
 
 
 def test_a_coupling_is_not_linear_and_inverts_after_training() -> None:
-    made = Coupling(D, 4, 2.0, generator()).double()
+    made = Coupling(activations(), 4, generator()).double()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(2)
@@ -120,7 +120,7 @@ def test_what_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"features \[8\] were asked for"):
         Chosen(D, [8])
     with pytest.raises(ConfigError, match="two halves"):
-        Coupling(7, 1, 1.0, generator())
+        Coupling(torch.ones(3, 7), 1, generator())
 
 
 def test_the_same_seed_begins_in_the_same_place_and_leaves_the_global_one_alone() -> None:
