@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Bench"]
 
 
+def _built_in_causal_models() -> Mapping[str, object]:
+    from jackfield.builtins.algorithms import ALGORITHMS
+
+    return ALGORITHMS
+
+
 @dataclass(frozen=True, eq=False)
 class Bench:
     """What an analysis works on.
@@ -53,6 +59,9 @@ class Bench:
     set_aside
         The pairs that were drawn and that the model gets wrong, for analyses of failures; ``None`` if there are none or
         nobody looked. They follow from model, task, seed and the number drawn, which the provenance states.
+    causal_models
+        Algorithms to align networks with, by name; those that jackfield comes with unless told. Studies hand on what
+        plugins register.
     """
 
     model: HookedModel
@@ -63,6 +72,7 @@ class Bench:
     progress: Progress = silent
     checkpoint: Checkpoint = field(default_factory=NoCheckpoint)
     set_aside: PairBatch | None = None
+    causal_models: Mapping[str, object] = field(default_factory=_built_in_causal_models)
 
     @classmethod
     def prepare(

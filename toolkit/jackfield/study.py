@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,4 +107,5 @@ class Study:
         asked = self.config.model
         request = LoadRequest(asked.name, asked.dtype, asked.device, asked.network)
         [model] = (self.registry.load_model(request) for request in track([request], f"load {asked.name}", progress))
-        return Bench.prepare(model, task, metric, self.config.task.pairs, self.config.seed)
+        bench = Bench.prepare(model, task, metric, self.config.task.pairs, self.config.seed)
+        return replace(bench, causal_models=self.registry.causal_models())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jackfield.bench import Bench
@@ -115,7 +115,7 @@ class _Benches:
                 f"task {stated.task!r} with seed {stated.seed} gives other prompts now: {bench.pairs.digest}, "
                 f"not {stated.prompts}"
             )
-        return bench
+        return replace(bench, causal_models=self.registry.causal_models())
 
 
 def verify(

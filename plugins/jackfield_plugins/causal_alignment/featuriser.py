@@ -93,6 +93,20 @@ class Featuriser(nn.Module):
         return swapped
 
     @torch.no_grad()
+    def directions(self, d_model: int) -> Float[Tensor, "taken d_model"] | None:
+        """By what an activation of ``d_model`` numbers changes when a feature that is taken grows by 1.
+
+        ``None`` if that depends on the activation, since the map is not linear.
+        """
+        if not self.basis.linear:
+            return None
+        taken = self.gate.hard().nonzero().flatten()
+        features = torch.zeros(len(taken) + 1, self.basis.features, device=taken.device, dtype=self.gate.hard().dtype)
+        features[torch.arange(len(taken), device=taken.device), taken] = 1.0
+        moved = self.basis.unspell(features, features.new_zeros(len(features), d_model))
+        return moved[:-1] - moved[-1]
+
+    @torch.no_grad()
     def inverse_error(self, activations: Float[Tensor, "row d_model"]) -> float:
         """The largest absolute difference between activations and what spelling and unspelling makes of them."""
         found = self.basis.unspell(*self.basis.spell(activations))

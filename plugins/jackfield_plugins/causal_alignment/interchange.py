@@ -17,7 +17,7 @@ from jackfield.replay.capability import Capability
 from jackfield.sites import Kind, Site
 from jackfield.token_batch import TokenBatch
 
-__all__ = ["Interchange"]
+__all__ = ["Interchange", "Recording"]
 
 _ROWS = 256
 
@@ -60,58 +60,8 @@ class Interchange:
     def record(
         cls, model: HookedModel, batch: TokenBatch, site: Site, position: int, tokens: Sequence[int]
     ) -> Interchange:
-        """Run some prompts and keep what swaps at a site and position need.
-
-        Parameters
-        ----------
-        model, batch
-            What to run on what; all prompts have the same length.
-        site
-            Where activations are taken from and written to.
-        position
-            The token, counted from 0.
-        tokens
-            Token ids of the labels.
-
-        Raises
-        ------
-        SiteError
-            If the model lacks the site.
-        ConfigError
-            If the site does not hold one vector for each token.
-        InterventionError
-            If the model's forward pass cannot be taken up in the middle.
-        """
-        model.require_writable(site)
-        if site.axes != ("batch", "position", "d_model") or site.kind is Kind.RESID_MID:
-            raise ConfigError(f"{site} does not hold one vector for each token; choose one such as resid_post.2 or m3")
-        written = site
-        if site.kind is Kind.RESID_POST and site.layer is not None and site.layer + 1 < model.shape.n_layers:
-            written = Site(Kind.RESID_PRE, site.layer + 1)
-        layer = written.layer or 0
-        base = BaseRun.record(model, batch, {layer}, most=_ROWS)
-        capability = Capability.of(base)
-        if not capability.resumes:
-            raise InterventionError(
-                f"{model.name} cannot be taken up in the middle, and alignment rests on it: "
-                + "; ".join(capability.reasons)
-            )
-        layer = layer if capability.layers else 0
-        column = position if capability.columns else 0
-        behind = written.kind in (Kind.ATTN_OUT, Kind.MLP_OUT, Kind.RESID_POST, Kind.MLP_IN)
-        at_end = behind and written.layer == model.shape.n_layers - 1
-        kept = replace(
-            base,
-            streams={key: value for key, value in base.streams.items() if layer},
-            keys=_before(base.keys, column, layer),
-            values=_before(base.values, column, layer),
-        )
-        states = torch.cat([model.run_with_cache(part, [site])[site][:, position] for part in _parts(batch)])
-        choice = torch.tensor([*tokens], device=model.device)
-        return cls(
-            kept, states, base.logits[:, choice], written, layer, column, position - column,
-            capability.only_answers and not at_end, choice,
-        )  # fmt: skip
+        """Run some prompts and keep what swaps at a site and position need; the errors are those of a recording."""
+        return Recording.of(model, batch, site).at(position, tokens)
 
     def answers(
         self, prompts: Int[Tensor, " row"], written: Float[Tensor, "row d_model"]
@@ -140,9 +90,94 @@ class Interchange:
         return torch.full_like(prompts, self.layer), self.column, [edit]
 
 
-def _parts(batch: TokenBatch) -> list[TokenBatch]:
-    rows = torch.arange(len(batch), device=batch.tokens.device)
-    return [batch.select(part) for part in torch.split(rows, _ROWS)]
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Some prompts that were run once, with what stood at one site at every position.
+
+    Parameters
+    ----------
+    base
+        The run of all prompts.
+    states
+        What stood at the site, ``[prompt, column, d_model]``.
+    site
+        Where activations are written; ``resid_pre`` of the next layer in the place of ``resid_post``.
+    capability
+        Where the run can be taken up.
+    """
+
+    base: BaseRun
+    states: Float[Tensor, "prompt column d_model"]
+    site: Site
+    capability: Capability
+
+    @classmethod
+    def of(cls, model: HookedModel, batch: TokenBatch, site: Site) -> Recording:
+        """Run some prompts.
+
+        Parameters
+        ----------
+        model, batch
+            What to run on what; all prompts have the same length.
+        site
+            Where activations are taken from and written to.
+
+        Raises
+        ------
+        SiteError
+            If the model lacks the site.
+        ConfigError
+            If the site does not hold one vector for each token.
+        InterventionError
+            If the model's forward pass cannot be taken up in the middle.
+        """
+        model.require_writable(site)
+        if site.axes != ("batch", "position", "d_model") or site.kind is Kind.RESID_MID:
+            raise ConfigError(f"{site} does not hold one vector for each token; choose one such as resid_post.2 or m3")
+        written = site
+        if site.kind is Kind.RESID_POST and site.layer is not None and site.layer + 1 < model.shape.n_layers:
+            written = Site(Kind.RESID_PRE, site.layer + 1)
+        seen: list[Tensor] = []
+
+        def see(activation: Tensor) -> Tensor:
+            seen.append(activation.detach().clone())
+            return activation
+
+        base = BaseRun.record(model, batch, {written.layer or 0}, lambda _: [Intervention(site, see)], most=_ROWS)
+        capability = Capability.of(base)
+        if not capability.resumes:
+            raise InterventionError(
+                f"{model.name} cannot be taken up in the middle, and alignment rests on it: "
+                + "; ".join(capability.reasons)
+            )
+        return cls(base, torch.cat(seen), written, capability)
+
+    def at(self, position: int, tokens: Sequence[int]) -> Interchange:
+        """The part of the network that follows a position.
+
+        Parameters
+        ----------
+        position
+            The token, counted from 0.
+        tokens
+            Token ids of the labels.
+        """
+        base, site = self.base, self.site
+        layer = (site.layer or 0) if self.capability.layers else 0
+        column = position if self.capability.columns else 0
+        behind = site.kind in (Kind.ATTN_OUT, Kind.MLP_OUT, Kind.RESID_POST, Kind.MLP_IN)
+        at_end = behind and site.layer == base.model.shape.n_layers - 1
+        kept = replace(
+            base,
+            streams={key: value for key, value in base.streams.items() if layer},
+            keys=_before(base.keys, column, layer),
+            values=_before(base.values, column, layer),
+        )
+        choice = torch.tensor([*tokens], device=base.model.device)
+        return Interchange(
+            kept, self.states[:, position].clone(), base.logits[:, choice], site, layer, column, position - column,
+            self.capability.only_answers and not at_end, choice,
+        )  # fmt: skip
 
 
 def _before(tensors: tuple[Tensor, ...], column: int, layer: int) -> tuple[Tensor, ...]:

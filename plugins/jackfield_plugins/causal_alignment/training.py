@@ -21,6 +21,8 @@ from jackfield_plugins.causal_alignment.lessons import Rows
 __all__ = ["Trained", "successes", "train"]
 
 _EVERY = 10
+_SURE = 0.02
+"""A perfect map that is so sure, in nats, is not trained on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +76,8 @@ def train(
     """Train a map so that its interchanges make the network answer as the causal model does.
 
     The network stays as it is. Cross-entropy over the labels is minimised by Adam. The map of the best check on the
-    validation split is kept, and training ends when there was no better one for a while. A gate that cools is trained
-    to the end, and its last map is kept, since only then is it what it is judged by.
+    validation split is kept, and training ends when there was no better one for a while, or hardly could be. A gate
+    that cools is trained to the end, and its last map is kept, since only then is it what it is judged by.
 
     Parameters
     ----------
@@ -127,6 +129,8 @@ def train(
             if (step == most) if made.gate.cools else (found > best):
                 best, best_state, best_step = found, deepcopy(made.state_dict()), step
             elif not made.gate.cools and step - best_step >= _EVERY * config.patience:
+                break
+            if not made.gate.cools and found[0] == 1 and -found[1] < _SURE:
                 break
     made.load_state_dict(best_state)
     progress(description, most, most)
