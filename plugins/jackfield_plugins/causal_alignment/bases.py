@@ -22,7 +22,7 @@ class Basis(nn.Module, ABC):
     """Spells activations as features and an error; both together give the activation back."""
 
     linear: ClassVar[bool] = True
-    """Whether features are a linear function of the activation, up to a constant."""
+    """Whether a feature that grows moves the activation in one direction, wherever it is."""
 
     @property
     @abstractmethod

@@ -103,7 +103,7 @@ def train(
     """
     most = config.steps
     generator = torch.Generator().manual_seed(seed)
-    made = make_featuriser(choice.kind, choice.dimensions, interchange.states[rows.base], generator)
+    made = make_featuriser(choice.kind, choice.dimensions, interchange.states[rows.base], generator, config.sae)
     weights = [*made.parameters()]
     best, best_state, best_step = _score(made, interchange, validation), deepcopy(made.state_dict()), 0
     step = 0

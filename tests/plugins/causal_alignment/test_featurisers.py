@@ -24,10 +24,13 @@ def activations(rows: int = 20, seed: int = 0) -> Tensor:
     return torch.randn(rows, D, generator=generator(seed), dtype=torch.float64)
 
 
+SELF_CONTAINED = [kind for kind in MapClass if kind is not MapClass.DBM_SAE]
+"""Kinds that are made of activations alone."""
+
 BASE, SOURCE = activations(seed=1), activations(seed=2)
 
 
-@pytest.mark.parametrize("kind", MapClass)
+@pytest.mark.parametrize("kind", SELF_CONTAINED)
 def test_spelling_and_unspelling_gives_the_activation_back(kind: MapClass) -> None:
     made = make_featuriser(kind, 3, activations(), generator())
     assert made.inverse_error(BASE) < 1e-12
@@ -35,7 +38,7 @@ def test_spelling_and_unspelling_gives_the_activation_back(kind: MapClass) -> No
     assert made.basis.linear == kind.is_linear
 
 
-@pytest.mark.parametrize("kind", MapClass)
+@pytest.mark.parametrize("kind", SELF_CONTAINED)
 def test_no_feature_swaps_nothing_and_every_feature_all(kind: MapClass) -> None:
     made = make_featuriser(kind, D, activations(), generator())
     gate = torch.zeros(made.basis.features, dtype=torch.float64)
