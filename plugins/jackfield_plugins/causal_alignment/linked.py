@@ -93,7 +93,7 @@ class Linked(Featuriser):
         taken = self.gate.hard() if gate is None else gate
         with parametrize.cached():
             features, error = self.basis.spell(base)
-            others = self.basis.spell(source.flatten(0, 1))[0].unflatten(0, source.shape[:2])
+            others = self.basis.spell(source.flatten(0, 1))[0].view(*source.shape[:2], -1)
             moved = ((others - features[:, None]) * taken.to(features.dtype)).sum(1)
             swapped: Tensor = self.basis.unspell(features + moved, error)
         return swapped

