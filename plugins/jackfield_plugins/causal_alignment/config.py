@@ -57,7 +57,7 @@ class CausalAlignmentConfig(AnalysisConfig):
     )
     map: str = Field("das:4", description="the map that is reported, such as das:4")
     curve: tuple[str, ...] = Field(
-        ("das:1", "das:16", "dbm", "boundless_das", "coupling:4"),
+        ("das:1", "das:16", "dbm", "coupling:4"),
         description="other maps to compare it with, each trained on the model and on a random copy",
     )
     sae: Path | None = Field(

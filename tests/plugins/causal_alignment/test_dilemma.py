@@ -1,0 +1,75 @@
+"""The non-linear representation dilemma (arXiv 2507.08802): a strong map aligns a network that has learned nothing."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jackfield.bench import Bench
+from jackfield.builtins.algorithms import EQUALITY
+from jackfield.builtins.equality import Equality
+from jackfield.hooked_model import HookedModel
+from jackfield.metrics import BUILT_IN
+from jackfield.progress import silent
+from jackfield.sites import Site
+from jackfield_plugins.causal_alignment.analysis import CausalAlignment
+from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig, MapChoice
+from jackfield_plugins.causal_alignment.interchange import Interchange
+from jackfield_plugins.causal_alignment.lessons import Split, draw_lessons
+from jackfield_plugins.causal_alignment.training import successes, train
+from jackfield_plugins.causal_alignment.verdict import beyond_doing_nothing
+from jackfield_plugins.causal_alignment.wording import Wording, spoken_domains
+
+
+def test_a_coupling_moves_what_a_random_network_never_learned(gpt2: HookedModel) -> None:
+    bench = Bench.prepare(gpt2, Equality(), BUILT_IN[0], 96)
+    causal = spoken_domains(bench, EQUALITY)
+    wording = Wording.of(bench, causal)
+    config = CausalAlignmentConfig(
+        train_pairs=256, validation_pairs=64, test_pairs=80, steps=240, learning_rate=0.003, patience=30
+    )
+    lessons = draw_lessons(causal, "SAME", config, random.Random(0))
+    batch = wording.tokenize(gpt2, lessons.settings)
+    part = Interchange.record(gpt2, batch, Site.parse("resid_post.0"), wording.positions["END"], wording.tokens)
+    found = {}
+    for name in ("das:1", "coupling:4"):
+        rows = lessons.rows
+        trained = train(MapChoice.read(name), part, rows[Split.TRAIN], rows[Split.VALIDATION], config, 0, silent, name)
+        found[name] = successes(trained.featuriser, part, rows[Split.PAIRS]).mean()
+    assert found["das:1"] < 0.6
+    assert found["coupling:4"] > 0.7
+
+
+def test_only_maps_that_beat_doing_nothing_on_random_weights_are_vacuous() -> None:
+    low = np.array([[[0.9, 0.9], [0.45, 0.3]], [[0.9, 0.8], [0.3, 0.55]], [[0.9, 0.8], [0.6, 0.2]]])
+    data = xr.Dataset(
+        {
+            "curve_low": (("variable", "map", "on", "split"), low[None]),
+            "changed": (("variable", "row"), [[1.0, 0.0]]),
+        },
+        {
+            "variable": ["V"],
+            "map": ["das:1", "by values", "by pairs"],
+            "on": ["model", "random weights"],
+            "split": ["pairs", "values"],
+        },
+    )
+    assert beyond_doing_nothing(data, "V") == ["by values", "by pairs"]
+
+
+@pytest.mark.slow
+def test_the_analysis_calls_such_a_map_vacuous(fieldmouse: HookedModel) -> None:
+    bench = Bench.prepare(fieldmouse, Equality(), BUILT_IN[0], 96)
+    config = CausalAlignmentConfig(
+        sites=("resid_post.4",), positions=("END",), curve=("coupling:4",), trainings=1, random_copies=1, steps=600,
+        batch=128, learning_rate=0.003, patience=30,
+    )  # fmt: skip
+    result = CausalAlignment().run(bench, config)
+    at = result.data["curve"].sel(variable="SAME", on="random weights", split="pairs")
+    assert float(at.sel(map="coupling:4")) >= 0.8
+    assert float(at.sel(map="das:4")) <= 0.7
+    assert result.vacuous("SAME") == ["coupling:4"]
+    assert any("Vacuous for SAME: coupling:4" in sentence for sentence in result.summary())
