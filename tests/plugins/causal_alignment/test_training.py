@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 import pytest
 import torch
 
-from jackfield.causal_models import CausalModel
 from jackfield.errors import ConfigError, UndefinedMetricError
 from jackfield.hooked_model import HookedModel
 from jackfield.progress import silent
@@ -16,7 +14,7 @@ from jackfield.random_copy import random_copy
 from jackfield.sites import Site
 from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig, MapChoice
 from jackfield_plugins.causal_alignment.interchange import Interchange
-from jackfield_plugins.causal_alignment.lessons import Lessons, Split, draw_lessons
+from jackfield_plugins.causal_alignment.lessons import Lessons, Split
 from jackfield_plugins.causal_alignment.training import Trained, successes, train
 from jackfield_plugins.causal_alignment.wording import Wording
 
@@ -53,23 +51,6 @@ def test_one_direction_carries_the_variable_and_random_weights_have_none(
     untaught = interchange(random_copy(fieldmouse, 0), wording, lessons)
     control = taught("das:1", untaught, lessons, config)
     assert held_out - accuracy(control, untaught, lessons, Split.VALUES) >= 0.3
-
-
-def test_a_coupling_aligns_random_weights_with_what_they_do_not_compute_and_no_rotation_does(
-    gpt2: HookedModel, causal: CausalModel, wording: Wording
-) -> None:
-    words = dict.fromkeys(causal.inputs, causal["W"].domain[:8])
-    config = CausalAlignmentConfig(
-        train_pairs=1500, validation_pairs=150, test_pairs=250, held_out_share=0.5,
-        steps=300, batch=128, learning_rate=0.003, patience=20,
-    )  # fmt: skip
-    lessons = draw_lessons(causal.over(words), "WX", config, random.Random(0))
-    batch = wording.tokenize(gpt2, lessons.settings)
-    part = Interchange.record(gpt2, batch, Site.parse("resid_post.1"), wording.positions["END"], wording.tokens)
-    strong = taught("coupling:4", part, lessons, config)
-    assert accuracy(strong, part, lessons, Split.PAIRS) >= 0.8
-    assert accuracy(strong, part, lessons, Split.VALUES) <= 0.6
-    assert accuracy(taught("das:16", part, lessons, config), part, lessons, Split.PAIRS) <= 0.6
 
 
 def test_swapping_with_oneself_leaves_every_answer(
