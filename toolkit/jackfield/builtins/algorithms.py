@@ -157,4 +157,7 @@ MODULAR_SUM = CausalModel(
 ALGORITHMS: Mapping[str, CausalModel] = {
     model.name: model for model in (EQUALITY, HIERARCHICAL_EQUALITY, BETWEEN, IOI, GREATER_THAN, MODULAR_SUM)
 }
-"""Causal models by name; those named like a task have the task's positions as inputs."""
+"""Causal models by name. Those named like a task have the task's positions as inputs.
+
+Greater-than alone does not: its task asks for any later year, and an alignment needs an answer that is one of a few.
+"""
