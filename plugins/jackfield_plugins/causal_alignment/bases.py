@@ -111,6 +111,9 @@ class Principal(_Orthonormal):
 class Rotation(_Orthonormal):
     """Orthonormal directions that are learned, the rows of an orthogonally parametrised matrix.
 
+    The parametrisation completes the directions to a basis by drawing from the global generator, and training follows
+    from that, so it is seeded meanwhile.
+
     Parameters
     ----------
     d_model
@@ -135,7 +138,9 @@ class Rotation(_Orthonormal):
         _require_fits(features, d_model)
         self._turn = _layer(d_model, features, bias=False, dtype=dtype)
         nn.init.orthogonal_(self._turn.weight, generator=generator)
+        seed = int(torch.randint(2**31, (), generator=generator))
         with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
             orthogonal(self._turn)
 
     @property

@@ -127,8 +127,20 @@ def test_what_does_not_exist_is_refused() -> None:
 
 
 def test_the_same_seed_begins_in_the_same_place_and_leaves_the_global_one_alone() -> None:
+    def moved(made: Rotation) -> Tensor:
+        """Directions after a step, which also depends on how they are completed to a basis."""
+        made.directions[:, 0].sum().backward()
+        with torch.no_grad():
+            for parameter in made.parameters():
+                parameter.sub_(parameter.grad)  # type: ignore[arg-type]
+        return made.directions
+
     state = torch.get_rng_state()
     first, second, other = (Rotation(D, 2, generator(seed)).directions for seed in (0, 0, 1))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
     assert torch.equal(state, torch.get_rng_state())
+    with torch.random.fork_rng(devices=[]):
+        step = moved(Rotation(D, 2, generator()))
+        torch.rand(5)
+        assert torch.equal(step, moved(Rotation(D, 2, generator())))
