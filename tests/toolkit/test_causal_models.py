@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jackfield.builtins.algorithms import ALGORITHMS, BETWEEN, EQUALITY, HIERARCHICAL_EQUALITY, MODULAR_SUM
+from jackfield.builtins.algorithms import (
+    ALGORITHMS,
+    BETWEEN,
+    EQUALITY,
+    GREATER_THAN,
+    HIERARCHICAL_EQUALITY,
+    IOI,
+    MODULAR_SUM,
+)
 from jackfield.causal_models import CausalModel, Value, Variable
 from jackfield.counterfactuals import CounterfactualSet
 from jackfield.errors import CausalModelError
@@ -28,6 +36,28 @@ def test_the_modular_sum_is_the_sum(a: int, b: int, c: int, d: int) -> None:
     found = MODULAR_SUM.run({"TENS_1": a, "UNITS_1": b, "TENS_2": c, "UNITS_2": d})
     assert found["SUM"] == (10 * a + b + 10 * c + d) % 100
     assert found["CARRY"] == (b + d > 9)
+
+
+@given(st.integers(10, 59), st.integers(10, 59))
+def test_greater_than_is_greater_than(year: int, ending: int) -> None:
+    found = GREATER_THAN.run({"YEAR": str(year), "ENDING": str(ending)})
+    assert found["ANSWER"] == ("yes" if ending > year else "no")
+
+
+def test_the_recipient_is_who_does_not_give_and_its_place_is_passed_on_without_the_name() -> None:
+    base, source = (
+        {"IO": a, "S1": b, "S2": giver} for a, b, giver in (("john", "mary", "mary"), ("bill", "anna", "bill"))
+    )
+    model = IOI.over(dict.fromkeys(IOI.inputs, ("john", "mary", "bill", "anna")))
+    assert model.run(base) == {**base, "PLACE": "IO", "RECIPIENT": "john", "ANSWER": "john"}
+    assert model.run_interchange(base, {"PLACE": source})["ANSWER"] == "mary"
+    assert model.run_interchange(base, {"RECIPIENT": source})["ANSWER"] == "anna"
+
+
+def test_what_passes_an_input_on_has_its_domain_too() -> None:
+    model = IOI.over(dict.fromkeys(IOI.inputs, ("Zoe", "Max", "Ben", "Tom")))
+    assert model["ANSWER"].domain == model["RECIPIENT"].domain == model["IO"].domain
+    assert model["PLACE"].domain == IOI["PLACE"].domain
 
 
 @given(st.integers(0, 1000))
@@ -127,6 +157,7 @@ def other(*values: Value) -> Value:
         ((Variable("OUT", BITS, ("A",), {0: 1}.__getitem__),), "not defined for A=1: KeyError"),
         ((Variable("OUT", BITS, ("A",), lambda: 1),), "not defined for A=0: TypeError"),
         ((Variable("A", BITS), Variable("OUT", BITS, ("A",), other)), "a name recurs"),
+        ((Variable("OUT", BITS, ("A",), other, like="C"),), "like 'C', which is no input"),
         ((), "computes no variable 'OUT'"),
     ],
 )

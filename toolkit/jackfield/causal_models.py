@@ -45,6 +45,8 @@ class Variable:
         The variables that it is computed from; none for an input.
     mechanism
         Computes it from its parents' values, given in the order of ``parents``; ``None`` for an input.
+    like
+        The input whose values it passes on, if it does; where that has another domain, it has too.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Variable:
     domain: tuple[Value, ...]
     parents: tuple[str, ...] = ()
     mechanism: Callable[..., Value] | None = None
+    like: str | None = None
 
     def __post_init__(self) -> None:
         if not self.domain or len({*self.domain}) < len(self.domain):
@@ -120,6 +123,8 @@ class CausalModel:
         for variable in self.variables:
             if unknown := [parent for parent in variable.parents if parent not in self._by_name]:
                 raise CausalModelError(f"{variable.name} of {self.name} has unknown parents {unknown}; known: {known}")
+            if variable.like is not None and variable.like not in self.inputs:
+                raise CausalModelError(f"{variable.name} of {self.name} is like {variable.like!r}, which is no input")
         if self.output not in self._by_name or self._by_name[self.output].is_input:
             raise CausalModelError(f"{self.name} computes no variable {self.output!r} to be its output; known: {known}")
         self._order  # noqa: B018
@@ -192,7 +197,7 @@ class CausalModel:
         return self._run(base, {self[name].name: self.run(source)[name] for name, source in sources.items()})
 
     def over(self, domains: Mapping[str, tuple[Value, ...]]) -> CausalModel:
-        """The same model with other domains of some inputs.
+        """The same model with other domains of some inputs, and of what is computed to be like them.
 
         Raises
         ------
@@ -203,7 +208,10 @@ class CausalModel:
             if not self[name].is_input:
                 raise CausalModelError(f"{name} of {self.name} is computed; only inputs can be given another domain")
         return replace(
-            self, variables=tuple(replace(each, domain=domains.get(each.name, each.domain)) for each in self.variables)
+            self,
+            variables=tuple(
+                replace(each, domain=domains.get(each.like or each.name, each.domain)) for each in self.variables
+            ),
         )
 
     def split(self, draw: random.Random, share: float) -> tuple[CausalModel, CausalModel]:

@@ -15,13 +15,14 @@ from jackfield.errors import ConfigError
 __all__ = ["Basis", "Coupling", "Principal", "Rotation", "Standard"]
 
 _HIDDEN = 64
+_LEAST_SPREAD = 1e-4
 
 
 class Basis(nn.Module, ABC):
     """Spells activations as features and an error; both together give the activation back."""
 
     linear: ClassVar[bool] = True
-    """Whether features are a linear function of the activation, up to a constant."""
+    """Whether a feature that grows moves the activation in one direction, wherever it is."""
 
     @property
     @abstractmethod
@@ -110,6 +111,9 @@ class Principal(_Orthonormal):
 class Rotation(_Orthonormal):
     """Orthonormal directions that are learned, the rows of an orthogonally parametrised matrix.
 
+    The parametrisation completes the directions to a basis by drawing from the global generator, and training follows
+    from that, so it is seeded meanwhile.
+
     Parameters
     ----------
     d_model
@@ -134,7 +138,9 @@ class Rotation(_Orthonormal):
         _require_fits(features, d_model)
         self._turn = _layer(d_model, features, bias=False, dtype=dtype)
         nn.init.orthogonal_(self._turn.weight, generator=generator)
+        seed = int(torch.randint(2**31, (), generator=generator))
         with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
             orthogonal(self._turn)
 
     @property
@@ -145,14 +151,14 @@ class Rotation(_Orthonormal):
 class Coupling(Basis):
     """Additive couplings of both halves of the activation by small networks: an inverse by construction, not linear.
 
+    Coordinates are standardised first, since networks see little of what hardly varies beside what is large.
+
     Parameters
     ----------
-    d_model
-        Width of the activation, an even number.
+    activations
+        What it is for: it fixes the width, an even number, and each coordinate's mean and spread.
     blocks
         How many couplings of either half.
-    scale
-        The typical size of a coordinate; networks see the activation divided by it.
     generator
         Where to begin is drawn from it.
 
@@ -164,11 +170,15 @@ class Coupling(Basis):
 
     linear: ClassVar[bool] = False
 
-    def __init__(self, d_model: int, blocks: int, scale: float, generator: torch.Generator) -> None:
+    def __init__(self, activations: Float[Tensor, "prompt d_model"], blocks: int, generator: torch.Generator) -> None:
         super().__init__()
+        d_model = activations.shape[1]
         if d_model % 2:
             raise ConfigError(f"a coupling needs two halves of equal width, and the activation has {d_model} numbers")
-        self._features, self._scale = d_model, scale
+        self._features = d_model
+        spread = activations.std(0)
+        self.register_buffer("_mean", activations.mean(0))
+        self.register_buffer("_spread", torch.where(spread > _LEAST_SPREAD * spread.max(), spread, 1.0))
         half = d_model // 2
         self._networks = nn.ModuleList(
             nn.Sequential(_layer(half, _HIDDEN), nn.ReLU(), _layer(_HIDDEN, half)) for _ in range(2 * blocks)
@@ -185,7 +195,8 @@ class Coupling(Basis):
         return self._features
 
     def spell(self, activation: Tensor) -> tuple[Tensor, Tensor]:
-        kept, changed = (activation / self._scale).chunk(2, -1)
+        mean, spread = self._standard
+        kept, changed = ((activation - mean) / spread).chunk(2, -1)
         for network in self._networks:
             kept, changed = changed + network(kept), kept
         return torch.cat([kept, changed], -1), torch.zeros_like(activation)
@@ -194,7 +205,15 @@ class Coupling(Basis):
         kept, changed = features.chunk(2, -1)
         for network in reversed(self._networks):
             kept, changed = changed, kept - network(changed)
-        return torch.cat([kept, changed], -1) * self._scale + error
+        mean, spread = self._standard
+        return torch.cat([kept, changed], -1) * spread + mean + error
+
+    @property
+    def _standard(self) -> tuple[Tensor, Tensor]:
+        """Each coordinate's mean and spread."""
+        mean: Tensor = self._mean  # type: ignore[assignment]
+        spread: Tensor = self._spread  # type: ignore[assignment]
+        return mean, spread
 
 
 def _layer(inputs: int, outputs: int, **options: Any) -> nn.Linear:

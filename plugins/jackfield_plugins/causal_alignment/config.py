@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -59,6 +60,9 @@ class CausalAlignmentConfig(AnalysisConfig):
         ("das:1", "das:16", "dbm", "coupling:4"),
         description="other maps to compare it with, each trained on the model and on a random copy",
     )
+    sae: Path | None = Field(
+        None, description="folder of an autoencoder that sae-lens saved, for the map dbm_sae; needed by that map alone"
+    )
     search_steps: int = Field(25, ge=1, description="training steps at each place of the search")
     finalists: int = Field(3, ge=1, description="places that are trained at four times as long before one is chosen")
     trainings: int = Field(2, ge=1, description="how often the map is trained anew; the best on validation is reported")
@@ -91,6 +95,12 @@ class CausalAlignmentConfig(AnalysisConfig):
     def _batches_are_filled(self) -> Self:
         if self.batch > self.train_pairs:
             raise ValueError(f"a batch of {self.batch} cannot be filled from {self.train_pairs} train_pairs")
+        return self
+
+    @model_validator(mode="after")
+    def _features_have_an_autoencoder(self) -> Self:
+        if self.sae is None and MapClass.DBM_SAE in {choice.kind for choice in self.compared}:
+            raise ValueError("the map dbm_sae needs the folder of an autoencoder in sae")
         return self
 
     @property

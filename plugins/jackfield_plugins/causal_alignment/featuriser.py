@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from jackfield.errors import ConfigError
 from jackfield_plugins.causal_alignment.bases import Basis, Coupling, Principal, Rotation, Standard
+from jackfield_plugins.causal_alignment.dictionary import Dictionary
 from jackfield_plugins.causal_alignment.gates import Boundary, Chosen, Gate, Mask
 
 __all__ = ["Featuriser", "MapClass", "make_featuriser"]
@@ -33,11 +36,14 @@ class MapClass(StrEnum):
     """Coordinates, by a mask that is learned."""
     DBM_PCA = "dbm_pca"
     """Principal directions, by a mask that is learned."""
+    DBM_SAE = "dbm_sae"
+    """Features of a sparse autoencoder, by a mask that is learned."""
     COUPLING = "coupling"
     """A map that is not linear. It can align what does not compute the algorithm, and is here to show it."""
 
     @property
     def is_linear(self) -> bool:
+        """Whether a feature moves the activation in one direction, wherever it is."""
         return self is not MapClass.COUPLING
 
     @property
@@ -114,7 +120,11 @@ class Featuriser(nn.Module):
 
 
 def make_featuriser(
-    kind: MapClass, dimensions: int, activations: Float[Tensor, "prompt d_model"], generator: torch.Generator
+    kind: MapClass,
+    dimensions: int,
+    activations: Float[Tensor, "prompt d_model"],
+    generator: torch.Generator,
+    sae: Path | None = None,
 ) -> Featuriser:
     """An untrained featuriser.
 
@@ -128,11 +138,13 @@ def make_featuriser(
         What it is for: it fixes the width, and the principal directions.
     generator
         Where training begins is drawn from it.
+    sae
+        The folder of the autoencoder, for its features.
 
     Raises
     ------
     ConfigError
-        If there are fewer dimensions than asked for.
+        If there are fewer dimensions than asked for, or the autoencoder is not there or not for these activations.
     """
     d_model, dtype = activations.shape[1], activations.dtype
 
@@ -140,8 +152,13 @@ def make_featuriser(
         return Featuriser(basis, Chosen(basis.features, range(basis.features)))
 
     def half() -> Featuriser:
-        scale = float(activations.std()) or 1.0
-        return Featuriser(Coupling(d_model, dimensions, scale, generator), Chosen(d_model, range(d_model // 2)))
+        return Featuriser(Coupling(activations, dimensions, generator), Chosen(d_model, range(d_model // 2)))
+
+    def sparse() -> Featuriser:
+        if sae is None:
+            raise ConfigError(f"a map {MapClass.DBM_SAE} needs an autoencoder; name its folder in sae")
+        basis = Dictionary.read(sae, activations)
+        return Featuriser(basis, Mask(basis.features))
 
     def varying() -> Featuriser:
         most = activations.var(0).argsort(descending=True)[:dimensions].tolist()
@@ -155,6 +172,7 @@ def make_featuriser(
         MapClass.BOUNDLESS_DAS: lambda: Featuriser(Rotation(d_model, d_model, generator, dtype), Boundary(d_model)),
         MapClass.DBM: lambda: Featuriser(Standard(d_model), Mask(d_model)),
         MapClass.DBM_PCA: lambda: Featuriser(Principal.of(activations, d_model), Mask(d_model)),
+        MapClass.DBM_SAE: sparse,
         MapClass.COUPLING: half,
     }
     return makers[kind]().to(activations.device, dtype)

@@ -19,17 +19,17 @@ _SPARSITY = 1e-4
 
 
 class Gate(nn.Module, ABC):
-    """From 0, where a feature stays the base's, to 1, where it becomes the source's."""
+    """From 0, where a feature stays the base's, to 1, where it becomes the source's; for each of linked variables."""
 
     cools: ClassVar[bool] = False
     """Whether the soft gate becomes the hard one only at the end of training."""
 
     @abstractmethod
-    def soft(self, progress: float) -> Float[Tensor, " feature"]:
+    def soft(self, progress: float) -> Float[Tensor, "*variable feature"]:
         """The gate in training, of which a share ``progress`` is done; it can be differentiated."""
 
     @abstractmethod
-    def hard(self) -> Float[Tensor, " feature"]:
+    def hard(self) -> Float[Tensor, "*variable feature"]:
         """The gate in evaluation: every entry 0 or 1."""
 
     def penalty(self) -> Tensor | float:

@@ -14,6 +14,7 @@ from torch import Tensor
 from jackfield.causal_models import CausalModel, Setting
 from jackfield.counterfactuals import Counterfactual, CounterfactualSet
 from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig
+from jackfield_plugins.causal_alignment.numbering import Numbering
 
 __all__ = ["Lessons", "Rows", "Split", "draw_lessons"]
 
@@ -33,10 +34,10 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Counterfactuals as indices of prompts and labels, each ``[row]``."""
+    """Counterfactuals as indices of prompts and labels, each ``[row]``; a source for each of linked variables."""
 
     base: Int[Tensor, " row"]
-    source: Int[Tensor, " row"]
+    source: Int[Tensor, "row ..."]
     base_label: Int[Tensor, " row"]
     label: Int[Tensor, " row"]
 
@@ -60,7 +61,7 @@ class Lessons:
     Parameters
     ----------
     variable
-        The variable.
+        The variable; several with commas between them if they are linked.
     settings
         The prompts' settings, each once.
     truth
@@ -104,25 +105,14 @@ def draw_lessons(causal: CausalModel, variable: str, config: CausalAlignmentConf
 
 
 def _indexed(causal: CausalModel, variable: str, sets: Mapping[Split, Sequence[Counterfactual]]) -> Lessons:
-    numbers: dict[tuple[object, ...], int] = {}
-    settings: list[Setting] = []
-
-    def number(setting: Setting) -> int:
-        key = tuple(setting[name] for name in causal.inputs)
-        if key not in numbers:
-            numbers[key] = len(settings)
-            settings.append(setting)
-        return numbers[key]
-
-    place = {label: index for index, label in enumerate(causal[causal.output].domain)}
+    numbering = Numbering(causal)
     rows = {
         split: Rows(
-            torch.tensor([number(row.base) for row in drawn]),
-            torch.tensor([number(row.source) for row in drawn]),
-            torch.tensor([place[row.base_label] for row in drawn]),
-            torch.tensor([place[row.label] for row in drawn]),
+            torch.tensor([numbering.number(row.base) for row in drawn]),
+            torch.tensor([numbering.number(row.source) for row in drawn]),
+            numbering.labels(row.base_label for row in drawn),
+            numbering.labels(row.label for row in drawn),
         )
         for split, drawn in sets.items()
     }
-    truth = torch.tensor([place[causal.run(setting)[causal.output]] for setting in settings])
-    return Lessons(variable, tuple(settings), truth, rows)
+    return Lessons(variable, numbering.settings, numbering.truth(), rows)

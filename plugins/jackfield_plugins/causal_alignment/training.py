@@ -18,7 +18,7 @@ from jackfield_plugins.causal_alignment.featuriser import Featuriser, make_featu
 from jackfield_plugins.causal_alignment.interchange import Interchange
 from jackfield_plugins.causal_alignment.lessons import Rows
 
-__all__ = ["Trained", "successes", "train"]
+__all__ = ["Trained", "fit", "successes", "train"]
 
 _EVERY = 10
 _SURE = 0.02
@@ -101,9 +101,38 @@ def train(
     ConfigError
         If the site has fewer dimensions than the map asks for.
     """
-    most = config.steps
     generator = torch.Generator().manual_seed(seed)
-    made = make_featuriser(choice.kind, choice.dimensions, interchange.states[rows.base], generator)
+    made = make_featuriser(choice.kind, choice.dimensions, interchange.states[rows.base], generator, config.sae)
+    return fit(made, interchange, rows, validation, config, generator, progress, description)
+
+
+def fit(
+    made: Featuriser,
+    interchange: Interchange,
+    rows: Rows,
+    validation: Rows,
+    config: CausalAlignmentConfig,
+    generator: torch.Generator,
+    progress: Progress,
+    description: str,
+) -> Trained:
+    """Train a featuriser that is there, such as one of linked variables; see ``train``.
+
+    Parameters
+    ----------
+    made
+        The featuriser; it is changed.
+    generator
+        The order of the rows is drawn from it.
+    interchange, rows, validation, config, progress, description
+        As for ``train``.
+
+    Raises
+    ------
+    UndefinedMetricError
+        If the loss is not finite.
+    """
+    most = config.steps
     weights = [*made.parameters()]
     best, best_state, best_step = _score(made, interchange, validation), deepcopy(made.state_dict()), 0
     step = 0

@@ -178,7 +178,7 @@ def carried_out(
     lessons, config, seed
         The counterfactuals, settings, and what randomness follows from.
     size
-        How many directions a random subspace has.
+        How many directions a random subspace has, or all that there are.
     progress
         Where training steps are reported.
     """
@@ -191,7 +191,8 @@ def carried_out(
         made = found.featuriser
         return Measurement.of(made, interchange, lessons, found.steps, found.validation), made
     kind = MapClass.DAS if trial.subject is Subject.SUBSPACE else trial.choice.kind
-    made = make_featuriser(kind, size, interchange.states[rows.base], generator)
+    states = interchange.states[rows.base]
+    made = make_featuriser(kind, min(size, states.shape[1]), states, generator, config.sae)
     if trial.subject is Subject.NOTHING:
         made = Featuriser(made.basis, Chosen(made.basis.features, []))
     return Measurement.of(made, interchange, lessons), made

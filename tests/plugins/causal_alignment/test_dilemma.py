@@ -11,9 +11,11 @@ import xarray as xr
 from jackfield.bench import Bench
 from jackfield.builtins.algorithms import EQUALITY
 from jackfield.builtins.equality import Equality
+from jackfield.causal_models import CausalModel
 from jackfield.hooked_model import HookedModel
 from jackfield.metrics import BUILT_IN
 from jackfield.progress import silent
+from jackfield.random_copy import random_copy
 from jackfield.sites import Site
 from jackfield_plugins.causal_alignment.analysis import CausalAlignment
 from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig, MapChoice
@@ -58,6 +60,29 @@ def test_only_maps_that_beat_doing_nothing_on_random_weights_are_vacuous() -> No
         },
     )
     assert beyond_doing_nothing(data, "V") == ["by values", "by pairs"]
+
+
+@pytest.mark.slow
+def test_a_coupling_aligns_one_variable_of_two_wherever_it_saw_the_words(
+    fieldmouse: HookedModel, causal: CausalModel, wording: Wording
+) -> None:
+    config = CausalAlignmentConfig(
+        train_pairs=3000, validation_pairs=200, test_pairs=300, held_out_share=0.5,
+        steps=600, batch=256, learning_rate=0.003, patience=20,
+    )  # fmt: skip
+    few = causal.over(dict.fromkeys(causal.inputs, causal["W"].domain[:8]))
+    lessons = draw_lessons(few, "WX", config, random.Random(0))
+    untaught = random_copy(fieldmouse, 0)
+    batch = wording.tokenize(untaught, lessons.settings)
+    part = Interchange.record(untaught, batch, Site.parse("resid_post.5"), wording.positions["END"], wording.tokens)
+    found = {}
+    for name in ("das:16", "coupling:4"):
+        rows = lessons.rows
+        trained = train(MapChoice.read(name), part, rows[Split.TRAIN], rows[Split.VALIDATION], config, 0, silent, name)
+        found[name] = {split: successes(trained.featuriser, part, rows[split]).mean() for split in Split}
+    assert found["coupling:4"][Split.PAIRS] >= 0.95
+    assert found["coupling:4"][Split.VALUES] <= 0.6
+    assert found["das:16"][Split.PAIRS] <= 0.6
 
 
 @pytest.mark.slow

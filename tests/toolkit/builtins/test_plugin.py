@@ -18,7 +18,9 @@ def test_everything_built_in_comes_through_the_registry() -> None:
     assert not record.warnings
     assert set(registry.tasks()) == {task.name for task in builtins.register_tasks()}
     assert set(registry.metrics()) == {metric.name for metric in BUILT_IN}
-    assert set(registry.causal_models()) == {"equality", "hierarchical_equality", "between", "modular_sum"}
+    assert set(registry.causal_models()) == {
+        "equality", "hierarchical_equality", "between", "ioi", "greater_than", "modular_sum",
+    }  # fmt: skip
     assert set(registry.models()) == {"fieldmouse", "smollm2-135m"}
     assert set(registry.exporters()) == {"graphml", "json", "gexf", "dot", "csv", "eap-ig"}
 

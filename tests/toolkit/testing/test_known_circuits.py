@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 
 from jackfield.contributions import changes, read_sites
 from jackfield.edges import Wire, senders, wires
@@ -107,6 +108,13 @@ def test_a_bench_is_the_same_for_the_same_seed_and_has_as_many_pairs_as_asked_fo
 def test_a_task_needs_a_model_that_knows_its_words(noised: Noised, gpt2: HookedModel) -> None:
     with pytest.raises(TaskError, match="single-token words"):
         noised.known.task.pairs(gpt2, 8, seed=0)
+
+
+def test_known_subspaces_are_orthonormal_and_apart() -> None:
+    subspaces = known_circuits()["equality"]().subspaces
+    assert {name: len(directions) for name, directions in subspaces.items()} == {"WX": 4, "YZ": 4}
+    both = torch.cat([*subspaces.values()])
+    assert torch.equal(both @ both.T, torch.eye(8))
 
 
 def test_each_call_builds_the_same_model_afresh() -> None:

@@ -9,7 +9,7 @@ from jackfield.causal_models import CausalModel, Setting, Value, Variable
 from jackfield.organism import world
 from jackfield.organism.sentences import yes_no
 
-__all__ = ["ALGORITHMS", "BETWEEN", "EQUALITY", "HIERARCHICAL_EQUALITY", "MODULAR_SUM"]
+__all__ = ["ALGORITHMS", "BETWEEN", "EQUALITY", "GREATER_THAN", "HIERARCHICAL_EQUALITY", "IOI", "MODULAR_SUM"]
 
 Domains = Mapping[str, tuple[Value, ...]]
 
@@ -44,6 +44,33 @@ def _draw_bounds(draw: random.Random, domains: Domains) -> Setting:
             {"VALUE": high, "LOW": low, "HIGH": value},
         )
     )
+
+
+def _draw_people(draw: random.Random, domains: Domains) -> Setting:
+    """Two people, either of whom gives."""
+    first, second = draw.sample(domains["IO"], 2)
+    return {"IO": first, "S1": second, "S2": draw.choice((first, second))}
+
+
+def _draw_years(draw: random.Random, domains: Domains) -> Setting:
+    """Two different years, of the same decade half of the time where there are such years."""
+    years = domains["YEAR"]
+    first, second = draw.sample(years, 2)
+    near = [year for year in years if _tens(year) == _tens(first) and year != first]
+    second = draw.choice(near) if near and draw.random() < 0.5 else second
+    return {"YEAR": first, "ENDING": second}
+
+
+def _tens(year: Value) -> int:
+    return int(year) // 10
+
+
+def _units(year: Value) -> int:
+    return int(year) % 10
+
+
+def _order(first: int, second: int) -> int:
+    return (second > first) - (second < first)
 
 
 EQUALITY = CausalModel(
@@ -85,6 +112,35 @@ BETWEEN = CausalModel(
     _draw_bounds,
 )
 
+IOI = CausalModel(
+    "ioi",
+    "the one of two people who is not the giver, by the place of the one name that does not come again",
+    (
+        *(Variable(name, world.NAMES) for name in ("IO", "S1", "S2")),
+        Variable("PLACE", ("IO", "S1"), ("IO", "S2"), lambda first, giver: "S1" if giver == first else "IO"),
+        Variable(
+            "RECIPIENT", world.NAMES, ("PLACE", "IO", "S1"),
+            lambda place, first, second: first if place == "IO" else second, like="IO",
+        ),
+        Variable("ANSWER", world.NAMES, ("RECIPIENT",), lambda recipient: recipient, like="IO"),
+    ),
+    "ANSWER",
+    _draw_people,
+)  # fmt: skip
+
+GREATER_THAN = CausalModel(
+    "greater_than",
+    "yes if a two-digit year comes after another: by the tens, or where they are equal by the units",
+    (
+        *(Variable(name, world.NUMBERS) for name in ("YEAR", "ENDING")),
+        Variable("TENS", (-1, 0, 1), ("YEAR", "ENDING"), lambda year, end: _order(_tens(year), _tens(end))),
+        Variable("UNITS", (-1, 0, 1), ("YEAR", "ENDING"), lambda year, end: _order(_units(year), _units(end))),
+        Variable("ANSWER", _YES_NO, ("TENS", "UNITS"), lambda tens, units: yes_no((tens or units) == 1)),
+    ),
+    "ANSWER",
+    _draw_years,
+)
+
 MODULAR_SUM = CausalModel(
     "modular_sum",
     "the last two digits of the sum of two two-digit numbers, by a carry from the units to the tens",
@@ -99,6 +155,9 @@ MODULAR_SUM = CausalModel(
 )
 
 ALGORITHMS: Mapping[str, CausalModel] = {
-    model.name: model for model in (EQUALITY, HIERARCHICAL_EQUALITY, BETWEEN, MODULAR_SUM)
+    model.name: model for model in (EQUALITY, HIERARCHICAL_EQUALITY, BETWEEN, IOI, GREATER_THAN, MODULAR_SUM)
 }
-"""Causal models by name; those named like a task have the task's positions as inputs."""
+"""Causal models by name. Those named like a task have the task's positions as inputs.
+
+Greater-than alone does not: its task asks for any later year, and an alignment needs an answer that is one of a few.
+"""

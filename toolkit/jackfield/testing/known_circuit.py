@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from jackfield.bench import Bench
     from jackfield.hooked_model import HookedModel
     from jackfield.tasks import Task
@@ -34,6 +36,9 @@ class KnownCircuit:
         What it does, without mistakes.
     edges
         The circuit, as ``jackfield.edges.wires`` spells edges, such as ``a0.h1->a1.h2<k>``.
+    subspaces
+        Variables of the algorithm and the directions in which the stream keeps them, ``[direction, d_model]``; none
+        where they are not known to be kept in directions of their own.
     """
 
     name: str
@@ -41,6 +46,7 @@ class KnownCircuit:
     model: HookedModel
     task: Task
     edges: frozenset[str]
+    subspaces: Mapping[str, Tensor] = field(default_factory=dict)
 
     def bench(self, pairs: int = 16, seed: int = 0) -> Bench:
         """A bench on this model and task, graded by logit difference."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from jackfield.testing.circuits import (
     conjunction,
     copy,
+    equality,
     grouped,
     induction,
     parallel_lookup,
@@ -27,5 +28,6 @@ CIRCUITS: Mapping[str, Callable[[], KnownCircuit]] = MappingProxyType(
         "parallel_lookup": parallel_lookup.build,
         "grouped": grouped.build,
         "suppression": suppression.build,
+        "equality": equality.build,
     }
 )
