@@ -16,6 +16,8 @@ from jackfield.causal_models import CausalModel
 from jackfield.comparison import LEVEL
 from jackfield.errors import ConfigError
 from jackfield.progress import Progress, silent
+from jackfield.trial import Trial
+from jackfield_plugins.causal_alignment.attempts import Attempt, Measurement, Subject, attempts, carried_out, reported
 from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig
 from jackfield_plugins.causal_alignment.featuriser import Featuriser
 from jackfield_plugins.causal_alignment.hypothesis import Hypothesis
@@ -26,7 +28,6 @@ from jackfield_plugins.causal_alignment.result import CONTROLS, CausalAlignmentR
 from jackfield_plugins.causal_alignment.search import Search, search
 from jackfield_plugins.causal_alignment.subjects import Copies, Subjects
 from jackfield_plugins.causal_alignment.tables import Aligned, baselines, dataset
-from jackfield_plugins.causal_alignment.trials import Measurement, Subject, Trial, carried_out, reported, trials
 from jackfield_plugins.causal_alignment.wording import Wording, spoken_domains
 
 __all__ = ["CausalAlignment"]
@@ -51,6 +52,16 @@ class CausalAlignment(Analysis[CausalAlignmentConfig]):
     summary: ClassVar[str] = "which subspace, if any, plays the part of a variable of an algorithm"
     Config = CausalAlignmentConfig
     Result = CausalAlignmentResult
+    trial: ClassVar[Trial] = Trial(
+        "fieldmouse",
+        "hierarchical_equality",
+        pairs=32,
+        settings={
+            "variables": ["WX"], "sites": ["resid_post.0"], "positions": ["X"], "map": "das:1", "curve": [],
+            "trainings": 1, "random_copies": 1, "random_subspaces": 2, "steps": 2, "train_pairs": 64,
+            "validation_pairs": 24, "test_pairs": 40, "batch": 16,
+        },
+    )  # fmt: skip
 
     def run(self, bench: Bench, config: CausalAlignmentConfig) -> CausalAlignmentResult:
         """Search, train and measure for all variables that ``config`` names.
@@ -75,7 +86,7 @@ class CausalAlignment(Analysis[CausalAlignmentConfig]):
         searches = [
             search(bench, subjects, _hypotheses(bench, config, causal, wording, name), config) for name in variables
         ]
-        aligned = [_aligned(bench, config, each, subjects, trials(config, copies.count)) for each in searches]
+        aligned = [_aligned(bench, config, each, subjects, attempts(config, copies.count)) for each in searches]
         return CausalAlignmentResult(
             dataset(bench, config, aligned).assign_attrs(
                 level=LEVEL,
@@ -118,25 +129,25 @@ def _hypotheses(
 
 
 def _aligned(
-    bench: Bench, config: CausalAlignmentConfig, found: Search, subjects: Subjects, planned: Sequence[Trial]
+    bench: Bench, config: CausalAlignmentConfig, found: Search, subjects: Subjects, planned: Sequence[Attempt]
 ) -> Aligned:
-    """Carry out all trials of a variable at the place that was chosen."""
+    """Carry out all attempts of a variable at the place that was chosen."""
     hypothesis = found.chosen
     lessons = hypothesis.lessons
-    measured: dict[Trial, Measurement] = {}
-    made: dict[Trial, Featuriser] = {}
+    measured: dict[Attempt, Measurement] = {}
+    made: dict[Attempt, Featuriser] = {}
 
-    def measure(trial: Trial, progress: Progress) -> Floats:
-        seed = bench.draw(f"map/{lessons.variable}/{trial}").randrange(2**31)
-        size = measured[reported(measured)].taken if trial.subject is Subject.SUBSPACE else 1
-        subject = subjects.of(hypothesis, trial.number if trial.subject is Subject.WEIGHTS else None)
-        measurement, made[trial] = carried_out(trial, subject, lessons, config, seed, max(1, size), progress)
+    def measure(attempt: Attempt, progress: Progress) -> Floats:
+        seed = bench.draw(f"map/{lessons.variable}/{attempt}").randrange(2**31)
+        size = measured[reported(measured)].taken if attempt.subject is Subject.SUBSPACE else 1
+        subject = subjects.of(hypothesis, attempt.number if attempt.subject is Subject.WEIGHTS else None)
+        measurement, made[attempt] = carried_out(attempt, subject, lessons, config, seed, max(1, size), progress)
         return measurement.spelled()
 
     width = Measurement.width(lessons)
     with Ledger(bench, f"maps of {lessons.variable}", len(planned), width, config.steps) as ledger:
-        for row, trial in enumerate(planned):
-            measured[trial] = Measurement.read(ledger.row(row, partial(measure, trial)), lessons)
+        for row, attempt in enumerate(planned):
+            measured[attempt] = Measurement.read(ledger.row(row, partial(measure, attempt)), lessons)
     best = reported(measured)
     if best not in made:
         measure(best, silent)

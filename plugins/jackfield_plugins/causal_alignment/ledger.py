@@ -37,6 +37,7 @@ class Ledger:
         self._progress, self._description, self._steps = bench.progress, description, steps
         self._sweep = bench.checkpoint.begin(description, rows, width)
         self._done = int(self._known.sum())
+        self._told = -1
 
     def row(self, index: int, compute: Callable[[Progress], Floats]) -> Floats:
         """The numbers of one training, computed unless they are known.
@@ -74,4 +75,7 @@ class Ledger:
     def _step(self, _: str, done: int, total: int) -> None:
         """Report the share of a training that is done on top of those that are finished."""
         every = self._steps * len(self._sweep.values)
-        self._progress(self._description, min(every, self._done * self._steps + done * self._steps // total), every)
+        now = min(every, self._done * self._steps + done * self._steps // total)
+        if now > self._told:
+            self._told = now
+            self._progress(self._description, now, every)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jackfield.plotting import FINDING_MARK, heatmap, new_figure
+from jackfield_plugins.causal_alignment.attempts import Subject
 from jackfield_plugins.causal_alignment.lessons import Split
-from jackfield_plugins.causal_alignment.trials import Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from jackfield.results import AnalysisResult
 from jackfield_circuits import Circuit, Edge, Evidence, Node
+from jackfield_plugins.causal_alignment.attempts import Subject
 from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig
 from jackfield_plugins.causal_alignment.lessons import Split
-from jackfield_plugins.causal_alignment.trials import Subject
 from jackfield_plugins.causal_alignment.verdict import ENOUGH, beyond_doing_nothing, objections, told
 
 if TYPE_CHECKING:

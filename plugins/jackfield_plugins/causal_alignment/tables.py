@@ -15,10 +15,10 @@ from torch import Tensor
 from jackfield.bench import Bench
 from jackfield.comparison import LEVEL
 from jackfield.statistics import Estimate, bootstrap_mean, false_discovery_rate, sign_p_values, success_interval
+from jackfield_plugins.causal_alignment.attempts import TESTED, Attempt, Measurement, Subject, reported
 from jackfield_plugins.causal_alignment.config import CausalAlignmentConfig
 from jackfield_plugins.causal_alignment.lessons import Rows, Split
 from jackfield_plugins.causal_alignment.search import Search
-from jackfield_plugins.causal_alignment.trials import TESTED, Measurement, Subject, Trial, reported
 
 __all__ = ["UNIT", "Aligned", "baselines", "dataset"]
 
@@ -38,13 +38,13 @@ class Aligned:
     search
         The search for its place.
     measured
-        What each trial gave there.
+        What each attempt gave there.
     directions
         The directions of the reported map, ``[taken, d_model]``, if it is linear.
     """
 
     search: Search
-    measured: Mapping[Trial, Measurement]
+    measured: Mapping[Attempt, Measurement]
     directions: Float[Tensor, "taken d_model"] | None
 
     @property
@@ -65,11 +65,16 @@ class Aligned:
         """The reported map and what it is compared with, by name."""
         best = reported(self.measured)
         found = {str(Subject.TRAINED): (Subject.TRAINED, self.measured[best])}
-        for trial, measurement in self.measured.items():
-            if trial.subject is Subject.TRAINED or (trial.subject is Subject.WEIGHTS and trial.choice != best.choice):
+        for attempt, measurement in self.measured.items():
+            if attempt.subject is Subject.TRAINED or (
+                attempt.subject is Subject.WEIGHTS and attempt.choice != best.choice
+            ):
                 continue
-            counted = trial.subject not in (Subject.NOTHING, Subject.FULL)
-            found[f"{trial.subject} {trial.number}" if counted else str(trial.subject)] = trial.subject, measurement
+            counted = attempt.subject not in (Subject.NOTHING, Subject.FULL)
+            found[f"{attempt.subject} {attempt.number}" if counted else str(attempt.subject)] = (
+                attempt.subject,
+                measurement,
+            )
         return found
 
 
@@ -87,7 +92,7 @@ def baselines(aligned: Sequence[Aligned]) -> dict[str, Estimate]:
     found = {}
     for each in aligned:
         changed = each.rows[Split.VALUES].changed.cpu().numpy()
-        [nothing] = (measured for trial, measured in each.measured.items() if trial.subject is Subject.NOTHING)
+        [nothing] = (measured for attempt, measured in each.measured.items() if attempt.subject is Subject.NOTHING)
         right = nothing.successes[Split.VALUES][~changed]
         found[f"{each.variable}, answered as the algorithm"] = Estimate.of_successes(right, "share of prompts")
         found[f"{each.variable}, label changed"] = Estimate.of_successes(changed.astype(float), UNIT)
@@ -197,7 +202,7 @@ def _curve(config: CausalAlignmentConfig, aligned: Sequence[Aligned]) -> xr.Data
     for row, each in enumerate(aligned):
         for column, choice in enumerate(maps):
             for side, subject in enumerate((Subject.TRAINED, Subject.WEIGHTS)):
-                measured = each.measured.get(Trial(subject, choice))
+                measured = each.measured.get(Attempt(subject, choice))
                 if measured is None:
                     continue
                 found[row, column, side] = [measured.successes.get(split, np.full(width, np.nan)) for split in TESTED]

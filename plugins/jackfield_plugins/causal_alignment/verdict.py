@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from jackfield_plugins.causal_alignment.attempts import Subject
 from jackfield_plugins.causal_alignment.config import MapChoice
 from jackfield_plugins.causal_alignment.lessons import Split
-from jackfield_plugins.causal_alignment.trials import Subject
 
 if TYPE_CHECKING:
     import xarray as xr

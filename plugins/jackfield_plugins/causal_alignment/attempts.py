@@ -1,4 +1,4 @@
-"""Trials: the map that is reported and all that it is compared with, each measured on the same counterfactuals."""
+"""Attempts: the map that is reported and all that it is compared with, each measured on the same counterfactuals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jackfield_plugins.causal_alignment.interchange import Interchange
 from jackfield_plugins.causal_alignment.lessons import Lessons, Rows, Split
 from jackfield_plugins.causal_alignment.training import successes, train
 
-__all__ = ["TESTED", "Measurement", "Subject", "Trial", "carried_out", "reported", "trials"]
+__all__ = ["TESTED", "Attempt", "Measurement", "Subject", "attempts", "carried_out", "reported"]
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ _FULL = MapChoice(kind=MapClass.IDENTITY)
 
 
 class Subject(StrEnum):
-    """What a trial is for."""
+    """What an attempt is for."""
 
     TRAINED = "trained"
     WEIGHTS = "random weights"
@@ -45,7 +45,7 @@ class Subject(StrEnum):
 
 
 @dataclass(frozen=True)
-class Trial:
+class Attempt:
     """A map on a subject.
 
     Parameters
@@ -55,7 +55,7 @@ class Trial:
     choice
         The map.
     number
-        Tells trials of the same kind apart; for random weights, the copy.
+        Tells attempts of the same kind apart; for random weights, the copy.
     """
 
     subject: Subject
@@ -70,25 +70,25 @@ class Trial:
         return self.subject in (Subject.TRAINED, Subject.WEIGHTS, Subject.PERMUTED)
 
 
-def trials(config: CausalAlignmentConfig, copies: int) -> list[Trial]:
-    """All trials of one variable, each once: the reported map's trainings first, random copies last and one by one."""
+def attempts(config: CausalAlignmentConfig, copies: int) -> list[Attempt]:
+    """All attempts of one variable, each once: the reported map's trainings first, random copies last and one by one."""
     choice, compared = config.choice, config.compared
     found = [
-        *(Trial(Subject.TRAINED, choice, number) for number in range(config.trainings)),
-        *(Trial(Subject.TRAINED, other) for other in compared),
-        *(Trial(Subject.PERMUTED, choice, number) for number in range(config.permuted)),
-        *(Trial(Subject.SUBSPACE, choice, number) for number in range(config.random_subspaces)),
-        Trial(Subject.NOTHING, _FULL),
-        Trial(Subject.FULL, _FULL),
+        *(Attempt(Subject.TRAINED, choice, number) for number in range(config.trainings)),
+        *(Attempt(Subject.TRAINED, other) for other in compared),
+        *(Attempt(Subject.PERMUTED, choice, number) for number in range(config.permuted)),
+        *(Attempt(Subject.SUBSPACE, choice, number) for number in range(config.random_subspaces)),
+        Attempt(Subject.NOTHING, _FULL),
+        Attempt(Subject.FULL, _FULL),
     ]
     for copy in range(copies):
-        found += [Trial(Subject.WEIGHTS, other, copy) for other in (compared if copy == 0 else (choice,))]
+        found += [Attempt(Subject.WEIGHTS, other, copy) for other in (compared if copy == 0 else (choice,))]
     return [*dict.fromkeys(found)]
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What a trial gave.
+    """What an attempt gave.
 
     Parameters
     ----------
@@ -151,15 +151,15 @@ class Measurement:
         return cls(by_split, soft, int(numbers), int(taken), int(steps), validation, error)
 
 
-def reported(measured: Mapping[Trial, Measurement]) -> Trial:
+def reported(measured: Mapping[Attempt, Measurement]) -> Attempt:
     """The training of the reported map that did best on the validation split; the earliest of equals."""
     choice = next(iter(measured)).choice
-    trained = [trial for trial in measured if trial.subject is Subject.TRAINED and trial.choice == choice]
-    return max(trained, key=lambda trial: measured[trial].validation)
+    trained = [attempt for attempt in measured if attempt.subject is Subject.TRAINED and attempt.choice == choice]
+    return max(trained, key=lambda attempt: measured[attempt].validation)
 
 
 def carried_out(
-    trial: Trial,
+    attempt: Attempt,
     interchange: Interchange,
     lessons: Lessons,
     config: CausalAlignmentConfig,
@@ -167,11 +167,11 @@ def carried_out(
     size: int,
     progress: Progress,
 ) -> tuple[Measurement, Featuriser]:
-    """Train and measure one trial.
+    """Train and measure one attempt.
 
     Parameters
     ----------
-    trial
+    attempt
         Which.
     interchange
         The subject from the place on: the model, or the copy with random weights.
@@ -184,16 +184,16 @@ def carried_out(
     """
     generator = torch.Generator().manual_seed(seed)
     rows, validation = lessons.rows[Split.TRAIN], lessons.rows[Split.VALIDATION]
-    if trial.subject is Subject.PERMUTED:
+    if attempt.subject is Subject.PERMUTED:
         rows, validation = rows.permuted(generator), validation.permuted(generator)
-    if trial.is_trained:
-        found = train(trial.choice, interchange, rows, validation, config, seed, progress, str(trial))
+    if attempt.is_trained:
+        found = train(attempt.choice, interchange, rows, validation, config, seed, progress, str(attempt))
         made = found.featuriser
         return Measurement.of(made, interchange, lessons, found.steps, found.validation), made
-    kind = MapClass.DAS if trial.subject is Subject.SUBSPACE else trial.choice.kind
+    kind = MapClass.DAS if attempt.subject is Subject.SUBSPACE else attempt.choice.kind
     states = interchange.states[rows.base]
     made = make_featuriser(kind, min(size, states.shape[1]), states, generator, config.sae)
-    if trial.subject is Subject.NOTHING:
+    if attempt.subject is Subject.NOTHING:
         made = Featuriser(made.basis, Chosen(made.basis.features, []))
     return Measurement.of(made, interchange, lessons), made
 
