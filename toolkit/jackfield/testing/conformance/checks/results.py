@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jackfield.errors import JackfieldError
 from jackfield.plugin_record import describe
 from jackfield.testing.conformance.check import BrokenPromise, Check, NotApplicable
 
 if TYPE_CHECKING:
     from jackfield.testing.conformance.subject import Subject
+    from jackfield_circuits import Circuit
 
 __all__ = ["CHECKS", "same"]
 
@@ -83,14 +83,16 @@ def _circuit(subject: Subject) -> str:
     return f"{len(circuit.nodes)} nodes, {len(circuit.edges)} edges, {len(subject.claims)} claims"
 
 
-def _require_in_model(subject: Subject, circuit: Any) -> None:
-    from jackfield.sites import Site
-
+def _require_in_model(subject: Subject, circuit: Circuit) -> None:
+    """What is spelled like a place in the model lies in it; some node is one."""
+    shape = subject.stage.bench.model.shape
     for node in circuit.nodes:
-        try:
-            subject.stage.bench.model.shape.require(Site.parse(node.id))
-        except JackfieldError as error:
-            raise BrokenPromise(f"the node {node.id} is no place in the model: {error}") from error
+        if (node.layer or 0) >= shape.n_layers or (node.head or 0) >= shape.n_heads:
+            raise BrokenPromise(
+                f"the node {node.id} is no place in a model of {shape.n_layers} layers with {shape.n_heads} heads"
+            )
+    if circuit.nodes and all(node.kind == "other" for node in circuit.nodes):
+        raise BrokenPromise(f"no node is spelled like a place in a model, such as {next(iter(circuit.nodes)).id}")
 
 
 def _told(subject: Subject) -> str:
