@@ -8,16 +8,10 @@ from jackfield.discovery import installed_entry_points
 from jackfield.testing import check_plugin
 
 BUILT_IN = [point.name for point in installed_entry_points() if point.dist and point.dist.name == "jackfield"]
-LATER = {"causal_alignment": "states no trial; a stage of its progress ends at 0; maps differ by number format"}
-"""What is known not to pass yet, and why."""
-
-CASES = [
-    pytest.param(name, marks=[pytest.mark.xfail(reason=LATER[name])] if name in LATER else []) for name in BUILT_IN
-]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plugin", CASES)
+@pytest.mark.parametrize("plugin", BUILT_IN)
 def test_a_built_in_plugin_passes(plugin: str) -> None:
     report = check_plugin(plugin)
     assert report.passed, str(report)

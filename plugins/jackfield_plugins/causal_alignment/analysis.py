@@ -57,8 +57,8 @@ class CausalAlignment(Analysis[CausalAlignmentConfig]):
         "hierarchical_equality",
         pairs=32,
         settings={
-            "variables": ["WX"], "sites": ["resid_post.0"], "positions": ["X"], "map": "das:1", "curve": [],
-            "trainings": 1, "random_copies": 1, "random_subspaces": 2, "steps": 2, "train_pairs": 64,
+            "variables": ["WX"], "sites": ["resid_post.0"], "positions": ["X"], "map": "dbm", "curve": [],
+            "trainings": 1, "random_copies": 1, "random_subspaces": 0, "steps": 8, "train_pairs": 64,
             "validation_pairs": 24, "test_pairs": 40, "batch": 16,
         },
     )  # fmt: skip

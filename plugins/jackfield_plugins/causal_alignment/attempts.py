@@ -71,7 +71,7 @@ class Attempt:
 
 
 def attempts(config: CausalAlignmentConfig, copies: int) -> list[Attempt]:
-    """All attempts of one variable, each once: the reported map's trainings first, random copies last and one by one."""
+    """All attempts of one variable, each once: trainings of the reported map first, random copies last, one by one."""
     choice, compared = config.choice, config.compared
     found = [
         *(Attempt(Subject.TRAINED, choice, number) for number in range(config.trainings)),

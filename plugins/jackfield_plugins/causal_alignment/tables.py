@@ -228,7 +228,7 @@ def _curve(config: CausalAlignmentConfig, aligned: Sequence[Aligned]) -> xr.Data
 
 def _directions(bench: Bench, aligned: Sequence[Aligned]) -> xr.Dataset:
     """The directions of each reported map; NaN where one has fewer than another, or none since it is not linear."""
-    found = [None if each.directions is None else each.directions.cpu().numpy() for each in aligned]
+    found = [None if each.directions is None else each.directions.double().cpu().numpy() for each in aligned]
     most = max(1, *(0 if each is None else len(each) for each in found))
     padded = np.full((len(found), most, bench.model.shape.d_model), np.nan)
     for row, each in enumerate(found):
