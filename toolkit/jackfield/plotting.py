@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,10 +21,23 @@ _MOST_LABELS = 16
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of a size in inches, tied to no window and no global state."""
+    """An empty figure of a size in inches, tied to no window and no global state; notebooks show it."""
+    return _shown_in_notebooks()(figsize=(width, height), layout="constrained", dpi=150)
+
+
+@cache
+def _shown_in_notebooks() -> type[Figure]:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", dpi=150)
+    class Picture(Figure):
+        """A figure that notebooks show without an interactive backend."""
+
+        def _repr_png_(self) -> bytes:
+            content = BytesIO()
+            self.savefig(content, format="png", dpi=100)
+            return content.getvalue()
+
+    return Picture
 
 
 def heatmap(
