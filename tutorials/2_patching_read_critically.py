@@ -26,6 +26,10 @@ frame = denoising.to_frame()
 columns = [name for name in frame.columns if name.startswith(("effect", "control"))]
 frame[["site", *columns, "q_value", "finding"]].head(6).round(3)
 
+# %%
+first, *others = denoising.plot().values()
+first
+
 # %% [markdown]
 # ## Sufficient, or necessary?
 #

@@ -66,6 +66,25 @@ for part in [*findings.nodes, *findings.edges][:200]:
         print(part, "<-", ", ".join(sorted({claim.plugin for claim in part.evidence})))
 
 # %% [markdown]
+# The picture counts each plugin's claims, and those that stand. A plugin of which everything stands would be suspect.
+
+# %%
+from jackfield.plotting import new_figure
+
+claims = [claim for part in (*circuit.nodes, *circuit.edges) for claim in part.evidence]
+counts = {
+    name: [sum(c.plugin == name for c in claims), sum(c.plugin == name and c.is_finding() for c in claims)]
+    for name in plugins
+}
+figure = new_figure(6, 2.4)
+axes = figure.subplots()
+axes.barh(plugins, [every for every, _ in counts.values()], color="#cccccc", label="claims")
+axes.barh(plugins, [found for _, found in counts.values()], color="#1b5e9b", label="findings")
+axes.set_xscale("symlog")
+axes.legend(frameon=False, fontsize=8)
+figure
+
+# %% [markdown]
 # ## Into networkx
 #
 # The file is plain GraphML with scalar attributes: any program that reads GraphML can go on from here.

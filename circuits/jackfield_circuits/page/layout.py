@@ -16,6 +16,9 @@ _LOOSE = 108.0
 _LINE = 52.0
 _GAP = 40.0
 _PER_LINE = 8
+_CHARACTER = 8.5
+_MOST_CHARACTERS = 20
+"""What the page shows of an id at most."""
 _STREAMS = frozenset({"resid_pre", "resid_mid", "resid_post", "attn_out"})
 
 
@@ -93,14 +96,16 @@ def _row(nodes: Sequence[Node], right: float) -> list[tuple[str, float, int]]:
             cells.append((node.id, node.head * _HEAD, stacked[node.head]))
             stacked[node.head] += 1
     for side, beside in loose.items():
+        longest = max(min(len(node.id), _MOST_CHARACTERS) for node in beside)
+        pitch = max(_LOOSE, _CHARACTER * longest)
         for rank, node in enumerate(beside):
             line, column = divmod(rank, _PER_LINE)
             if side == "left":
-                x = -_LOOSE * (1 + column)
+                x = -pitch * (1 + column)
             elif side == "right":
-                x = right + _LOOSE * (1 + column)
+                x = right + pitch * (1 + column)
             else:
-                x = right / 2 + _LOOSE * (column - (min(len(beside), _PER_LINE) - 1) / 2)
+                x = right / 2 + pitch * (column - (min(len(beside), _PER_LINE) - 1) / 2)
             cells.append((node.id, x, line))
     return cells
 
