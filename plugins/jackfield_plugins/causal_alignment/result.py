@@ -47,7 +47,8 @@ class CausalAlignmentResult(AnalysisResult):
       the one that is beaten least surely (Benjamini-Hochberg over variables), ``advantage`` over random weights;
     * ``searched [variable, place]``, on the validation split;
     * ``curve [variable, map, on, split]`` of all maps on the model and on random weights, ``curve_soft`` with the gate
-      of the end of training, ``curve_taken``, ``curve_numbers``, ``curve_steps``, ``curve_inverse_error``;
+      of the end of training, ``vacuous_q_value [variable, map, split]`` that random weights are moved more than by
+      nothing, ``curve_taken``, ``curve_numbers``, ``curve_steps``, ``curve_inverse_error``;
     * ``direction [variable, feature, dimension]`` of the reported map.
 
     Shares have exact 95 % intervals (``_low``, ``_high``). Not a number stands where something was not measured.

@@ -215,6 +215,11 @@ def _curve(config: CausalAlignmentConfig, aligned: Sequence[Aligned]) -> xr.Data
         {
             **_rates((*dims, "split"), "curve", found),
             **_rates(dims, "curve_soft", soft),
+            "vacuous_q_value": (
+                ("variable", "map", "split"),
+                _more_than_nothing(aligned, found[:, :, 1]),
+                _PROBABILITY,
+            ),
             **{f"curve_{name}": (dims, values, {"unit": units[name]}) for name, values in facts.items()},
         },
         {
@@ -224,6 +229,28 @@ def _curve(config: CausalAlignmentConfig, aligned: Sequence[Aligned]) -> xr.Data
             "split": [str(split) for split in TESTED],
         },
     )
+
+
+def _more_than_nothing(aligned: Sequence[Aligned], successes: Floats) -> Floats:
+    """How surely maps move networks with random weights more often than doing nothing does; NaN where not measured.
+
+    Exact one-sided binomial tests of ``successes [variable, map, split, row]`` against the share of labels that stay,
+    corrected over all of them. Isolation is not tested, since there all labels stay.
+    """
+    from scipy.stats import binom
+
+    q_values = np.full(successes.shape[:-1], np.nan)
+    tested = [TESTED.index(split) for split in (Split.VALUES, Split.PAIRS)]
+    stay = np.array(
+        [[1 - float(each.rows[TESTED[place]].changed.double().mean()) for place in tested] for each in aligned]
+    )
+    asked = successes[:, :, tested]
+    known = ~np.isnan(asked).any(-1)
+    p_values = binom.sf(np.nan_to_num(asked).sum(-1) - 1, asked.shape[-1], stay[:, None, :])
+    corrected = np.full(known.shape, np.nan)
+    corrected[known] = false_discovery_rate(p_values[known])
+    q_values[:, :, tested] = corrected
+    return q_values
 
 
 def _directions(bench: Bench, aligned: Sequence[Aligned]) -> xr.Dataset:

@@ -40,10 +40,8 @@ def objections(data: xr.Dataset, variable: str, choice: MapChoice) -> list[str]:
 
 def beyond_doing_nothing(data: xr.Dataset, variable: str) -> list[str]:
     """Maps that move a variable of a network with random weights; the alignments that they find are vacuous."""
-    changed = float(data["changed"].sel(variable=variable).mean())
-    low = data["curve_low"].sel(variable=variable, on=str(Subject.WEIGHTS))
-    tested = low.sel(split=[str(Split.PAIRS), str(Split.VALUES)])
-    return [str(name) for name in data["map"].values[(tested > 1 - changed).any("split").values]]
+    q_values = data["vacuous_q_value"].sel(variable=variable)
+    return [str(name) for name in data["map"].values[(q_values <= _ALPHA).any("split").values]]
 
 
 def told(data: xr.Dataset, name: str) -> str:

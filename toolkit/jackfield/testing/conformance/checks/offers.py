@@ -94,9 +94,9 @@ def _exporters(plugin: Offered) -> str:
     circuit = Circuit(edges=[Edge.parse("a0.h0->logits", [claim])], runs={"r": {}})
     with tempfile.TemporaryDirectory() as folder:
         for name, write in exporters.items():
-            path = Path(folder) / f"circuit.{name}"
-            write(circuit, path)
-            if not path.exists():
+            stem = f"circuit-{name}"
+            write(circuit, Path(folder) / f"{stem}.{name}")
+            if not any(path.stat().st_size for path in Path(folder).glob(f"{stem}.*")):
                 raise BrokenPromise(f"{name} did not write the file that it was asked for")
     return f"{len(exporters)} exporters write the file that they are asked for"
 
@@ -128,7 +128,7 @@ CHECKS = (
     Check(
         "exporters",
         "An exporter writes a circuit to the path that it is given.",
-        "Write to that path, whatever its suffix.",
+        "Write to that path, or to several with its stem, such as x.nodes.csv for x.csv.",
         _exporters,
         whole=True,
     ),
