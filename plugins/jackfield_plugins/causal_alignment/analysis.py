@@ -87,14 +87,16 @@ class CausalAlignment(Analysis[CausalAlignmentConfig]):
             search(bench, subjects, _hypotheses(bench, config, causal, wording, name), config) for name in variables
         ]
         aligned = [_aligned(bench, config, each, subjects, attempts(config, copies.count)) for each in searches]
+        data = dataset(bench, config, aligned)
+        kinds = {*data["kind"].values.tolist()}
         return CausalAlignmentResult(
-            dataset(bench, config, aligned).assign_attrs(
+            data.assign_attrs(
                 level=LEVEL,
                 no_copies=copies.missing,
                 untested=json.dumps([name for name in causal.hidden if name not in variables]),
             ),
             baselines(aligned),
-            CONTROLS,
+            {name: what for name, what in CONTROLS.items() if name in kinds},
             bench.provenance(self.name, self.version, config.model_dump(mode="json")),
         )
 

@@ -124,6 +124,7 @@ def test_nothing_is_called_realised_without_its_controls(
     found = run(untaught, **settings)
     assert any(f"the control with {control} is missing" in objection for objection in found.objections("WX"))
     assert "may not be called realised" in " ".join(found.summary())
+    assert control not in found.controls
     assert (found.claims["WX"].q_value is None) is (control == "random weights")
 
 
