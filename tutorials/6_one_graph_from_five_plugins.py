@@ -66,7 +66,8 @@ for part in [*findings.nodes, *findings.edges][:200]:
         print(part, "<-", ", ".join(sorted({claim.plugin for claim in part.evidence})))
 
 # %% [markdown]
-# The picture counts each plugin's claims, and those that stand. A plugin of which everything stands would be suspect.
+# The picture counts each plugin's claims, and those that stand. Everything that causal alignment claims stands
+# here: it speaks of one place alone, which the settings name.
 
 # %%
 from jackfield.plotting import new_figure

@@ -44,5 +44,5 @@ assert result.to_frame()["finding"].any()
 
 # %% [markdown]
 # The picture is like fieldmouse's: the answer moves from the second mention of the giver to the last token.
-# Sixteen pairs and four layers are a look, not a result. For one, use more of both; a run that is interrupted
+# Twelve pairs and four layers are a look, not a result. For one, use more of both; a run that is interrupted
 # resumes.
