@@ -12,12 +12,12 @@ from jackfield_plugins.causal_alignment.lessons import Split
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ENOUGH", "REQUIRED", "beyond_doing_nothing", "objections", "told"]
+__all__ = ["ENOUGH", "beyond_doing_nothing", "objections", "told"]
 
 ENOUGH = 0.9
 """The least share of interchanges, and of those that should leave the answer alone, at which a variable is realised."""
 
-REQUIRED = (Subject.WEIGHTS, Subject.PERMUTED, Subject.SUBSPACE, Subject.NOTHING)
+_REQUIRED = (Subject.WEIGHTS, Subject.PERMUTED, Subject.SUBSPACE, Subject.NOTHING)
 """The controls without which no variable is called realised."""
 
 _ALPHA = 0.05
@@ -54,7 +54,7 @@ def _objections(data: xr.Dataset, choice: MapChoice) -> Iterator[str]:
     if not choice.kind.is_linear:
         yield f"{choice} is not linear, and such maps align networks that compute nothing of the kind"
     kinds = data["kind"].values.tolist()
-    for kind in REQUIRED:
+    for kind in _REQUIRED:
         if str(kind) not in kinds:
             why = data.attrs["no_copies"] if kind is Subject.WEIGHTS else "none was asked for"
             yield f"the control with {kind} is missing ({why})"
